@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * libkftp: an FTP transfer as a C call, on top of /dev/kftp.
+ *
+ * Policy lives here: names and addresses, retries and back-off, temporary names, fsync and rename,
+ * resuming. The module behind the device (see <kftp/kftp.h>) speaks FTP and moves the bytes.
+ *
+ * Functions return 0 or a positive value on success and -errno on failure, where not said otherwise.
+ * Times are in microseconds, sizes in bytes. No function prints or logs.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <kftp/kftp.h>
+
+#define KFTP_DEVICE "/dev/kftp"
+#define KFTP_SIZE_UNKNOWN UINT64_MAX
+#define KFTP_MTIME_UNKNOWN INT64_MIN
+
+/* ---- What went wrong ------------------------------------------------------------------------- */
+
+/* The class of a failure is the exit code of the command (kftp(1)). */
+enum kftp_class {
+        KFTP_CLASS_OK = 0,
+        KFTP_CLASS_OTHER = 1,
+        KFTP_CLASS_USAGE = 2,
+        KFTP_CLASS_SOME_FAILED = 3,
+        KFTP_CLASS_AUTH = 4,            /* authentication refused */
+        KFTP_CLASS_REMOTE = 5,          /* remote file missing or denied */
+        KFTP_CLASS_NETWORK = 6,         /* connection or time-out: worth retrying */
+        KFTP_CLASS_LOCAL = 7,           /* local input or output, disk full */
+        KFTP_CLASS_INTEGRITY = 8,       /* size or hash differs */
+        KFTP_CLASS_DEVICE = 9,          /* device or module missing or not accessible */
+        KFTP_CLASS_TLS = 10,
+        KFTP_CLASS_BUSY = 75,
+        KFTP_CLASS_INTERRUPTED = 130,
+};
+
+typedef struct KftpFailure {
+        enum kftp_class class;
+        int error;                      /* negative errno, 0 if only the server's reply says it */
+        unsigned reply;                 /* FTP reply code, 0 if there was none */
+        bool transient;                 /* trying again later may help */
+        char *text;                     /* one line for people: what, where (host:port), the server's
+                                         * words in quotes with control bytes escaped, what to do */
+} KftpFailure;
+
+void kftp_failure_done(KftpFailure *f);         /* frees text, zeroes the rest */
+
+/* Appends server text with control bytes and invalid UTF-8 as \xNN; the caller frees the result. */
+char *kftp_escape(const char *text, size_t n);
+
+/* ---- URLs ------------------------------------------------------------------------------------ */
+
+typedef struct KftpUrl {
+        bool implicit_tls;              /* ftps:// */
+        char *user;                     /* NULL: none given */
+        char *host;                     /* without brackets */
+        uint16_t port;                  /* host order; 21 or 990 if not given */
+        char *path;                     /* percent-decoded, as sent to the server; "" : the login directory.
+                                         * "%2f" as the first part makes it absolute (RFC 1738 section 3.2.2) */
+        char *base;                     /* the last part of path; "" if path ends in a slash */
+} KftpUrl;
+
+/*
+ * Parses ftp:// and ftps:// URLs. On -EINVAL *reason, if not NULL, gets an allocated sentence
+ * that names the offence. A password in the URL, and CR, LF, NUL or other control bytes in the
+ * decoded user or path are refused.
+ */
+int kftp_url_parse(const char *text, KftpUrl *ret, char **reason);
+void kftp_url_done(KftpUrl *u);
+
+/* ---- Addresses ------------------------------------------------------------------------------- */
+
+/* Numeric address, optionally with a %scope; no port. -EINVAL if it is none. */
+int kftp_address_parse(const char *text, struct kftp_addr *ret);
+/* "192.0.2.1:21", "[2001:db8::1]:21"; allocated. */
+char *kftp_address_format(const struct kftp_addr *a);
+/* Resolves host to at most 32 addresses in the order in which to try them (RFC 6724). family 0: any.
+ * Fills *f on failure. */
+int kftp_resolve(const char *host, uint16_t port, int family, struct kftp_addr **ret, size_t *n_ret, KftpFailure *f);
+
+/* ---- Transfers ------------------------------------------------------------------------------- */
+
+/* The handle by which another thread or a signal handler stops a transfer. */
+typedef struct KftpControl KftpControl;
+
+int kftp_control_new(KftpControl **ret);
+/* Stops the transfer that uses c, at a resumable point; also one that starts later. Async-signal-safe,
+ * from any thread, idempotent. */
+void kftp_control_cancel(KftpControl *c);
+void kftp_control_free(KftpControl *c);
+
+typedef struct KftpProgress {
+        uint64_t bytes;                 /* in the local file so far, resumed part included */
+        uint64_t resumed_from;
+        uint64_t total;                 /* KFTP_SIZE_UNKNOWN if not known */
+        uint64_t usec;                  /* since this attempt began to move data */
+} KftpProgress;
+
+typedef struct KftpAttempt {
+        unsigned attempt;               /* that failed, from 1 */
+        const KftpFailure *failure;
+        uint64_t delay_usec;            /* until the next one */
+} KftpAttempt;
+
+/* Just before the rename, after fsync of the temporary file: makes the intent durable. */
+typedef struct KftpIntent {
+        const char *temporary;          /* absolute path */
+        const char *final;              /* absolute path */
+        uint64_t size;
+        int64_t mtime;                  /* remote, or KFTP_MTIME_UNKNOWN */
+} KftpIntent;
+
+/*
+ * Callbacks run in the calling thread. intent returns 0, or -errno to give the transfer up.
+ * line gets one line of the dialogue, without CRLF, the password hidden.
+ */
+typedef struct KftpCallbacks {
+        void (*line)(void *userdata, bool sent, const char *text, size_t n);
+        void (*connected)(void *userdata, const struct kftp_addr *local, const struct kftp_addr *peer);
+        void (*progress)(void *userdata, const KftpProgress *p);
+        void (*retry)(void *userdata, const KftpAttempt *a);
+        int (*intent)(void *userdata, const KftpIntent *i);
+        void *userdata;
+} KftpCallbacks;
+
+/* Zero means the default everywhere. Strings are borrowed for the duration of the call. */
+typedef struct KftpOptions {
+        const char *user;               /* NULL: the URL's, else anonymous */
+        const char *password;           /* NULL: none */
+        const char *account;
+        const struct kftp_addr *source; /* local address to connect from; NULL: any */
+        unsigned ifindex;
+        int family;                     /* AF_INET, AF_INET6 or 0 */
+        enum kftp_data_mode data_mode;
+        uint64_t timeout_usec;          /* bounds each wait, not the transfer; default 60 s */
+        unsigned retries;               /* after the first attempt; KFTP_RETRIES_DEFAULT is 3 */
+        uint64_t retry_usec;            /* first delay; doubles to a cap of 5 min; default 1 s */
+        bool resume;                    /* go on from a partial file if it is of the same remote file */
+        KftpCallbacks callbacks;
+        KftpControl *control;           /* may be NULL */
+} KftpOptions;
+
+#define KFTP_RETRIES_DEFAULT 3
+
+typedef struct KftpResult {
+        char *local;                    /* absolute path of the final file */
+        uint64_t bytes;                 /* size of the file */
+        uint64_t resumed_from;          /* how many of them were there before this call */
+        uint64_t usec;                  /* of the whole call, waits between attempts included */
+        uint64_t transfer_usec;         /* of the attempt that succeeded */
+        uint64_t rate;                  /* bytes per second over the attempt that succeeded */
+        unsigned attempts;
+        unsigned reply;                 /* last reply code */
+        char *reply_text;               /* last reply line, as sent */
+        int64_t mtime;                  /* remote, or KFTP_MTIME_UNKNOWN */
+        struct kftp_addr peer;          /* control connection's addresses */
+        struct kftp_addr local_addr;
+        struct kftp_addr data_peer;
+        struct kftp_addr data_local;
+        KftpFailure failure;            /* class KFTP_CLASS_OK on success */
+} KftpResult;
+
+/*
+ * Fetches url into dest: a file, an existing directory (then under the URL's last part), or NULL
+ * (the current directory). The final name appears only with the complete file: it is received into
+ * a temporary file of the same directory, compared with the server's SIZE, synced, renamed, and the
+ * directory synced. With resume, or between attempts of one call, it goes on from a partial file only
+ * if the remote file has the SIZE and MDTM it had when the partial began, and only from an offset that
+ * was synced; otherwise it starts again. Without resume an older partial is discarded.
+ *
+ * Returns 0, or a negative errno with ret->failure filled in. ret is always filled; free it with
+ * kftp_result_done.
+ */
+int kftp_get(const KftpUrl *url, const char *dest, const KftpOptions *options, KftpResult *ret);
+void kftp_result_done(KftpResult *r);
+
+/* Where kftp_get will put the file, and the name of its temporary file; allocated, absolute. */
+int kftp_get_names(const KftpUrl *url, const char *dest, char **final, char **temporary, KftpFailure *f);
+
+/* Reads a password from a file: regular, not readable by group or others (-EPERM), first line, at
+ * most 512 bytes. *f says the fix. The caller frees with explicit_bzero first. */
+int kftp_read_password_file(const char *path, char **ret, KftpFailure *f);
