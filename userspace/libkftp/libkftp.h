@@ -18,6 +18,8 @@
 
 #include <kftp/kftp.h>
 
+#pragma GCC visibility push(default)
+
 #define KFTP_DEVICE "/dev/kftp"
 #define KFTP_SIZE_UNKNOWN UINT64_MAX
 #define KFTP_MTIME_UNKNOWN INT64_MIN
@@ -52,7 +54,13 @@ typedef struct KftpFailure {
 
 void kftp_failure_done(KftpFailure *f);         /* frees text, zeroes the rest */
 
-/* Appends server text with control bytes and invalid UTF-8 as \xNN; the caller frees the result. */
+/* One word for logs and JSON: "done" for KFTP_CLASS_OK, else "auth", "network", ... */
+const char *kftp_class_name(enum kftp_class class);
+
+/*
+ * Makes a server's text fit to be shown: bytes of control characters, of invalid UTF-8 and of the
+ * invisible characters that reorder a line become \xNN. The caller frees the result; NULL: no memory.
+ */
 char *kftp_escape(const char *text, size_t n);
 
 /* ---- URLs ------------------------------------------------------------------------------------ */
@@ -164,6 +172,7 @@ typedef struct KftpResult {
         struct kftp_addr local_addr;
         struct kftp_addr data_peer;
         struct kftp_addr data_local;
+        bool data_active;               /* the server connected to data_local */
         KftpFailure failure;            /* class KFTP_CLASS_OK on success */
 } KftpResult;
 
@@ -187,3 +196,5 @@ int kftp_get_names(const KftpUrl *url, const char *dest, char **final, char **te
 /* Reads a password from a file: regular, not readable by group or others (-EPERM), first line, at
  * most 512 bytes. *f says the fix. The caller frees with explicit_bzero first. */
 int kftp_read_password_file(const char *path, char **ret, KftpFailure *f);
+
+#pragma GCC visibility pop
