@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Installs what belongs to systemd and udev, and builds the packages.
+
+# bookworm's debhelper sees units in /lib/systemd/system only: the directories come from systemd itself
+export UNITDIR ?= $(shell pkg-config --variable=systemdsystemunitdir systemd)
+export UDEVDIR ?= $(patsubst %/systemd/system,%/udev,$(UNITDIR))
+SYSUSERSDIR ?= $(shell pkg-config --variable=sysusersdir systemd)
+TMPFILESDIR ?= $(shell pkg-config --variable=tmpfilesdir systemd)
+
+install: install-system
+
+.PHONY: install-system deb check-version
+install-system:
+	@test -n "$(UNITDIR)" || { echo "pkg-config knows no systemd: install systemd-dev or systemd, or set UNITDIR=" >&2; exit 1; }
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's,/usr/sbin/kftpd,$(PREFIX)/sbin/kftpd,' systemd/kftpd.service > $(DESTDIR)$(UNITDIR)/kftpd.service
+	chmod 0644 $(DESTDIR)$(UNITDIR)/kftpd.service
+	install -D -m 0644 systemd/kftp-device.conf $(DESTDIR)$(UNITDIR)/dev-kftp.device.d/kftp.conf
+	install -D -m 0644 systemd/kftp.rules $(DESTDIR)$(UDEVDIR)/rules.d/60-kftp.rules
+	install -D -m 0644 systemd/kftp.sysusers $(DESTDIR)$(SYSUSERSDIR)/kftp.conf
+	install -D -m 0644 systemd/kftp.tmpfiles $(DESTDIR)$(TMPFILESDIR)/kftp.conf
+	install -d $(DESTDIR)/etc/kftp.d
+
+# The packages, in build/deb. From a copy of the tree: a checkout and an unpacked archive are alike to it.
+deb: check-version
+	packaging/mkdeb $(B)
+
+check-version:
+	packaging/check-version
