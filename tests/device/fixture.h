@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What every test of /dev/kftp needs: sessions, local files, threads that drive a session, and the
+ * rule that after each test nothing is left of it, also when it failed: its sessions are closed,
+ * its peers have come to the end of their scripts, and the module is not in use any more.
+ *
+ * Functions return 0 or -errno, unless they assert.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "peer.h"
+#include "uapi/kftp.h"
+
+typedef struct Session {
+        int fd;
+        int result;                     /* of the last RUN */
+        struct kftp_run event;          /* what it returned */
+        char text[8192];                /* its text, terminated */
+        struct Session *next;
+} Session;
+
+/* A test of this name, with what has to be done around it. */
+#define DEVICE_TEST(name) cmocka_unit_test_setup_teardown(name, test_begin, test_end)
+/* main() of a program of such tests. */
+#define DEVICE_TESTS(program, tests) \
+        int main(void) { return cmocka_run_group_tests_name("device/" program, tests, device_ready, NULL); }
+
+int device_ready(void **state);
+int test_begin(void **state);
+int test_end(void **state);
+
+/* ---- Sessions -------------------------------------------------------------------------------- */
+
+/* An open device, closed at the test's end. */
+Session *session_open(void);
+void session_close(Session *s);
+/* What CONNECT gets for a session with this server; user "user", password "secret". */
+struct kftp_connect connect_to(const struct kftp_addr *peer);
+struct kftp_connect connect_to_peer(const Peer *p);
+int session_connect(Session *s, const struct kftp_connect *c);
+/* Open and armed; the same, and logged in. Both assert. */
+Session *session_armed(const struct kftp_connect *c);
+Session *session_ready(const struct kftp_connect *c);
+
+int session_run_with(Session *s, uint32_t flags, uint64_t max_bytes);
+int session_run(Session *s);
+/* RUN must return this event. */
+void session_expect(Session *s, enum kftp_event_type type);
+/* The event that a RUN has returned must be this one. */
+void session_assert_event(Session *s, enum kftp_event_type type);
+/* RUN must return DONE of this request with this error. */
+void session_expect_done(Session *s, uint64_t user_data, int error);
+/* RUN must return CLOSED with this error, and from then on ENOTCONN. */
+void session_expect_closed(Session *s, int error);
+/* RUN without waiting until it has nothing to do; the first event on the way is an error. */
+void session_run_until_idle(Session *s);
+
+struct kftp_info session_info(Session *s);
+void session_wait_state(Session *s, enum kftp_state state);
+int session_cancel(Session *s, enum kftp_cancel_what what, uint64_t user_data);
+int session_submit(Session *s, const struct kftp_submit *r);
+/* A download; QUIT. */
+struct kftp_submit retr(int fd, const char *path, uint64_t user_data);
+struct kftp_submit quit_request(uint64_t user_data);
+/* SUBMIT of a download; must succeed. */
+void session_retr(Session *s, int fd, const char *path, uint64_t user_data);
+/* QUIT must end the session in good order. */
+void session_quit(Session *s);
+
+/* ---- Peers ----------------------------------------------------------------------------------- */
+
+/* peer_start(), with peer_stop() at the test's end, where its complaint fails the test. */
+Peer *test_peer(const char *address, PeerScript script, void *userdata);
+/* Now instead of at the test's end. */
+void test_peer_finish(Peer *p);
+/* The commands that the peer has got must contain this line, or must not (fnmatch pattern). */
+void assert_commanded(Peer *p, const char *pattern);
+void assert_not_commanded(Peer *p, const char *pattern);
+
+/* An address where a TCP connection is neither accepted nor refused. */
+struct kftp_addr blackhole_address(void);
+struct kftp_addr address_of(const char *text, uint16_t port);
+void assert_same_address(const struct kftp_addr *a, const struct kftp_addr *b);
+
+/* ---- Local files ----------------------------------------------------------------------------- */
+
+/* A nameless regular file, closed at the test's end. */
+int local_file(void);
+/* Remembers a descriptor, to be closed at the test's end; asserts that it is one. Returns it. */
+int test_fd(int fd);
+/* The bytes from offset are the peer's file; the file has this size. */
+void assert_file_content(int fd, uint64_t offset, uint64_t n);
+void assert_file_size(int fd, uint64_t size);
+
+/* ---- Threads --------------------------------------------------------------------------------- */
+
+/* A thread in one blocking RUN. */
+typedef struct Runner Runner;
+Runner *runner_start(Session *s);
+/* Waits until it sleeps or works in RUN. */
+void runner_wait_running(Session *s);
+/* Waits for its end; the RUN's result, with the event in the session. */
+int runner_join(Runner *r);
+
+/* ---- Time and the rest ------------------------------------------------------------------------ */
+
+uint64_t now_ms(void);
+void sleep_ms(unsigned ms);
+/* Makes a directory for this test, removed at its end with all that is mounted on it. */
+const char *test_directory(void);
+/* What /proc/PID/fdinfo/FD says, in text. pid 0: this thread. */
+int read_fdinfo(int pid, int fd, char *text, size_t n);
+/* The value of a line "key:\tvalue" in it; NULL if there is none. */
+char *fdinfo_value(const char *text, const char *key);
+unsigned long module_refcount(void);

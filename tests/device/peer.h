@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * An FTP server inside the test program that says exactly what a test wants it to say.
+ *
+ * peer_start() listens and plays a script, a C function, on every control connection, each in a
+ * thread of its own. A script that is surprised (another command than expected, a silence, a
+ * connection that ends) stops there, and peer_stop() tells. Login and the like need no lines in a
+ * script: while it waits for a command, the usual ones are answered as a friendly server would,
+ * unless it asked for peer_strict().
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "uapi/kftp.h"
+
+typedef struct Peer Peer;
+typedef struct Conn Conn;
+typedef void (*PeerScript)(Conn *c);
+
+/* Longer than anything may take on a slow machine; a script that waits longer has failed. */
+#define PEER_PATIENCE_MS 30000
+
+/* ---- The tester's side ----------------------------------------------------------------------- */
+
+/* address is numeric, with port 0. userdata is for the script. Never returns NULL. */
+Peer *peer_start(const char *address, PeerScript script, void *userdata);
+/* Waits for the scripts' ends, frees; NULL, or an allocated sentence that tells what went wrong. */
+char *peer_stop(Peer *p);
+struct kftp_addr peer_address(const Peer *p);
+/* Every command so far, each ended by a newline; allocated. */
+char *peer_commands(Peer *p);
+/* How many control connections have come so far. */
+unsigned peer_connections(Peer *p);
+
+/* The byte at this place of every file that a peer sends. */
+static inline uint8_t peer_byte(uint64_t offset) {
+        return (uint8_t) (offset * 31 + (offset >> 8) * 7 + (offset >> 16) * 3 + 1);
+}
+
+/* ---- The script's side: the control connection ----------------------------------------------- */
+
+void *peer_userdata(Conn *c);
+/* Which control connection this is, from 0. */
+unsigned peer_number(Conn *c);
+/* From now on no command is answered unless the script does it. */
+void peer_strict(Conn *c);
+/* The script ends here, and the test has failed. */
+_Noreturn void peer_fail(Conn *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* One line; CR LF is added. */
+void peer_say(Conn *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Bytes as they are. */
+void peer_send(Conn *c, const void *bytes, size_t n);
+/* Waits for a command that matches the pattern (fnmatch(3)); returns it, valid until the next one. */
+const char *peer_expect(Conn *c, const char *pattern);
+/* As peer_expect(), but false if the client closes the connection instead. */
+bool peer_expect_or_end(Conn *c, const char *pattern);
+/* Nothing must be said by the client for so long. */
+void peer_expect_silence(Conn *c, unsigned ms);
+/* Answers the usual commands and QUIT until the client closes the connection. */
+void peer_goodbye(Conn *c);
+/* Says nothing more; returns when the client has closed the connection. */
+void peer_until_closed(Conn *c);
+/* Ends the control connection: FIN, or RST. */
+void peer_close(Conn *c);
+void peer_reset(Conn *c);
+void peer_sleep(unsigned ms);
+
+/* What the usual commands are answered with. */
+void peer_set_size(Conn *c, uint64_t size);             /* SIZE; until then 550 */
+void peer_set_mtime(Conn *c, const char *mtime);        /* MDTM; until then 550 */
+
+/* "220 ..."; the login itself goes by the usual answers. */
+void peer_greet(Conn *c);
+
+/* ---- The script's side: data connections ------------------------------------------------------ */
+
+/* Answers EPSV with a 229; or refuses it and answers PASV with a 227. */
+void peer_passive(Conn *c);
+void peer_passive_old(Conn *c);
+/* Accepts EPRT; or refuses it and accepts PORT. */
+void peer_active(Conn *c);
+void peer_active_old(Conn *c);
+
+/* A socket that listens for the data connection, on the control connection's address; its port. */
+uint16_t peer_data_listen(Conn *c);
+/* The same on this port. False if it is taken. */
+bool peer_data_listen_on(Conn *c, uint16_t port);
+/* Where the client listens, from a PORT or EPRT command. */
+void peer_take_port(Conn *c, const char *command);
+/* Connects to where the client listens, from this local address; the socket, or -errno. */
+int peer_dial(Conn *c, const char *from);
+/* Accepts the passive, or makes the active data connection. */
+void peer_data_open(Conn *c);
+/* Nobody must connect to the listening socket for so long. */
+void peer_data_expect_nobody(Conn *c, unsigned ms);
+struct kftp_addr peer_data_address(Conn *c);            /* our end */
+struct kftp_addr peer_data_client(Conn *c);             /* the client's end */
+
+/* Bytes of the file, from offset. */
+void peer_data_send(Conn *c, uint64_t offset, uint64_t n);
+/* Bytes of the file until the client closes the data connection. */
+void peer_data_flood(Conn *c);
+void peer_data_close(Conn *c);
+void peer_data_reset(Conn *c);
+
+/* A whole download: passive, RETR (of the path, a pattern), 150, n bytes from offset, 226. */
+void peer_retr(Conn *c, const char *path, uint64_t offset, uint64_t n);
+/* The same, but it stops after those n bytes, with everything open. */
+void peer_retr_begin(Conn *c, const char *path, uint64_t offset, uint64_t n);
