@@ -4,6 +4,9 @@
 # The kernel that test guests boot: the stock one that belongs to the headers in use.
 VM_KERNEL := $(B)/vm/kernel
 
-.PHONY: vm-kernel
+.PHONY: vm-kernel install-deps
+install-deps:
+	@tests/install-deps
+
 vm-kernel:
 	tests/vm/kernel -v $(KVER) $(VM_KERNEL)
