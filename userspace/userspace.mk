@@ -18,7 +18,7 @@ US_HEADERS := $(US_INCLUDE)/kftp/kftp.h $(US_INCLUDE)/kftp-version.h
 
 # pkg-config is asked once, when the first recipe needs the answer: these packages may not be there
 # while other targets of this makefile are made.
-LIBKFTP_PACKAGES := liburiparser jansson
+LIBKFTP_PACKAGES := liburiparser jansson gnutls
 KFTPD_PACKAGES := libsystemd
 pkg_lazy = $(eval $(1) := $(shell pkg-config $(2)))$($(1))
 LIBKFTP_PC_CFLAGS = $(call pkg_lazy,LIBKFTP_PC_CFLAGS,--cflags $(LIBKFTP_PACKAGES))

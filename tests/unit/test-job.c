@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The job parser: what is accepted and what it means, and every diagnosis with its place. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "job-value.h"
+#include "job.h"
+#include "util.h"
+
+#define FILE_NAME "/etc/kftp.d/acme.job"
+#define SOURCE "[Source]\nURL=ftp://ftp.example.com/pub/file\n"
+#define TARGET "[Target]\nPath=/srv/ftp/\n"
+#define MINIMAL SOURCE TARGET
+
+typedef struct Diagnoses {
+        char *text;                     /* all of them, one a line */
+        unsigned n;
+} Diagnoses;
+
+static void collect(void *userdata, const KftpDiagnosis *d) {
+        Diagnoses *all = userdata;
+        _cleanup_free_ char *one = kftp_diagnosis_format(d), *before = all->text;
+
+        assert_non_null(one);
+        assert_true(asprintf(&all->text, "%s%s\n", strempty(before), one) >= 0);
+        all->n++;
+}
+
+/* Parses text, and returns what was said about it, which the caller frees. */
+static char *parse_bytes(const char *text, size_t n, int expected, KftpJob **ret) {
+        Diagnoses all = {};
+        KftpJob *job;
+
+        assert_int_equal(kftp_job_parse(FILE_NAME, text, n, collect, &all, &job), expected);
+        assert_true((job != NULL) == (expected == 0));
+        if (ret)
+                *ret = job;
+        else
+                kftp_job_free(job);
+        return all.text ?: strdup("");
+}
+
+static KftpJob *parse_good(const char *text) {
+        KftpJob *job;
+        _cleanup_free_ char *said = parse_bytes(text, strlen(text), 0, &job);
+
+        assert_string_equal(said, "");
+        return job;
+}
+
+static void test_minimal(void **state) {
+        KftpJob *j = parse_good(MINIMAL);
+
+        (void) state;
+        assert_string_equal(j->name, "acme");
+        assert_string_equal(j->file, FILE_NAME);
+        assert_string_equal(j->remote, "ftp://ftp.example.com/pub/file");
+        assert_string_equal(j->url.host, "ftp.example.com");
+        assert_string_equal(j->url.path, "pub/file");
+        assert_string_equal(j->path, "/srv/ftp/");
+        assert_int_equal(j->path_line, 4);
+        assert_int_equal(j->path_column, 6);
+        assert_null(j->user);
+        assert_null(j->password_file);
+        assert_null(j->description);
+        assert_int_equal(j->data_mode, KFTP_DATA_AUTO);
+        assert_int_equal(j->retries, KFTP_JOB_RETRIES_DEFAULT);
+        assert_true(j->retry_usec == 30 * USEC_PER_SEC);
+        kftp_job_free(j);
+}
+
+static void test_everything(void **state) {
+        KftpJob *j = parse_good("\xef\xbb\xbf# a comment\r\n"
+                                "; another\n"
+                                "X-Before=ignored\n"
+                                "[Job]\r\n"
+                                "  Description = N\xc3\xa4" "chtliche \\\n"
+                                "# in between\n"
+                                "   Berichte  \n"
+                                "Retries=7\n"
+                                "RetrySec=1min 30s\n"
+                                "X-Ours=whatever\n"
+                                "[X-Ours]\n"
+                                "no assignment at all\n"
+                                "[Source]\n"
+                                "URL=ftp://[2001:db8::1]:2121/%2fabs/a%20b.csv\n"
+                                "User=reports\n"
+                                "PasswordFile=/etc/kftp/acme.pw\n"
+                                "DataConnection=active\n"
+                                "[Target]\n"
+                                "Path=/srv/first\n"
+                                "Verify=size\n"
+                                "Path=/srv/ftp/b.csv");
+
+        (void) state;
+        assert_string_equal(j->description, "N\xc3\xa4" "chtliche  Berichte");
+        assert_int_equal(j->retries, 7);
+        assert_true(j->retry_usec == 90 * USEC_PER_SEC);
+        assert_string_equal(j->url.host, "2001:db8::1");
+        assert_int_equal(j->url.port, 2121);
+        assert_string_equal(j->url.path, "/abs/a b.csv");
+        assert_string_equal(j->user, "reports");
+        assert_string_equal(j->password_file, "/etc/kftp/acme.pw");
+        assert_int_equal(j->data_mode, KFTP_DATA_ACTIVE);
+        assert_string_equal(j->path, "/srv/ftp/b.csv");
+        kftp_job_free(j);
+}
+
+static void test_empty_value_resets(void **state) {
+        KftpJob *j = parse_good("[Job]\nDescription=x\nDescription=\nRetries=9\nRetries=\nRetrySec=1s\nRetrySec=\n"
+                                "[Source]\nUser=u\nUser=\nDataConnection=active\nDataConnection=\n" MINIMAL);
+
+        (void) state;
+        assert_null(j->description);
+        assert_null(j->user);
+        assert_int_equal(j->retries, KFTP_JOB_RETRIES_DEFAULT);
+        assert_true(j->retry_usec == KFTP_JOB_RETRY_USEC_DEFAULT);
+        assert_int_equal(j->data_mode, KFTP_DATA_AUTO);
+        kftp_job_free(j);
+}
+
+/* Each text, and the diagnoses that it gets, without the file's name. */
+static const struct {
+        const char *text;
+        const char *said;
+        bool accepted;
+} cases[] = {
+        /* Warnings */
+        { MINIMAL "[Job]\nRetrys=3\n", ":6:1: warning: unknown key \"Retrys\" in [Job] is ignored; did you mean Retries=?\n", true },
+        { MINIMAL "[Job]\n  descripton=x\n", ":6:3: warning: unknown key \"descripton\" in [Job] is ignored; did you mean Description=?\n", true },
+        { MINIMAL "[Job]\nColour=blue\n", ":6:1: warning: unknown key \"Colour\" in [Job] is ignored\n", true },
+        { MINIMAL "[Job]\nDataConnection=active\n", ":6:1: warning: DataConnection= in [Job] is ignored; it belongs into [Source]\n", true },
+        { MINIMAL "[Jobs]\nRetries=x\n", ":5:1: warning: unknown section \"Jobs\" is ignored; did you mean [Job]?\n", true },
+        { MINIMAL "[\x1b[2J]\n", ":5:2: error: byte 0x1b is a control byte\n", false },
+
+        /* Syntax */
+        { "URL=ftp://h/f\n" MINIMAL, ":1:1: error: an assignment before the first section: begin with [Job] or [Source]\n", false },
+        { MINIMAL "nonsense\n", ":5:1: error: neither [Section] nor Key=value: \"nonsense\"\n", false },
+        { MINIMAL "\t=x\n", ":5:2: error: neither [Section] nor Key=value: \"=x\"\n", false },
+        { MINIMAL "[Job\n", ":5:1: error: neither [Section] nor Key=value: \"[Job\"\n", false },
+        { MINIMAL "[]\n", ":5:1: error: neither [Section] nor Key=value: \"[]\"\n", false },
+        { MINIMAL "URL ftp://u:secret@h/f\n", ":5:1: error: neither [Section] nor Key=value: \"URL ftp://...\"\n", false },
+        { "\\\n", ": error: URL= is missing in [Source]: it names the file to fetch, such as ftp://ftp.example.com/pub/file\n"
+                  ": error: Path= is missing in [Target]: it names the file or directory to write, such as /srv/ftp/\n", false },
+        { "", ": error: URL= is missing in [Source]: it names the file to fetch, such as ftp://ftp.example.com/pub/file\n"
+              ": error: Path= is missing in [Target]: it names the file or directory to write, such as /srv/ftp/\n", false },
+
+        /* Bytes */
+        { MINIMAL "# caf\xe9\n", ":5:6: error: byte 0xe9 is not valid UTF-8\n", false },
+        { MINIMAL "# \xed\xa0\x80\n", ":5:3: error: byte 0xed is not valid UTF-8\n", false },
+        { MINIMAL "# \xc0\xaf\n", ":5:3: error: byte 0xc0 is not valid UTF-8\n", false },
+        { MINIMAL "# \xf4\x90\x80\x80\n", ":5:3: error: byte 0xf4 is not valid UTF-8\n", false },
+        { MINIMAL "# \xe2\x82", ":5:3: error: byte 0xe2 is not valid UTF-8\n", false },
+        { MINIMAL "# \xc3\xa4\xc3\xa4\x1b[2J\n", ":5:5: error: byte 0x1b is a control byte\n", false },
+
+        /* Numbers and time spans */
+        { MINIMAL "[Job]\nRetries=many\n", ":6:9: error: Retries=\"many\": not a number from 0 to 1000\n", false },
+        { MINIMAL "[Job]\nRetries=-1\n", ":6:9: error: Retries=\"-1\": not a number from 0 to 1000\n", false },
+        { MINIMAL "[Job]\nRetries=1001\n", ":6:9: error: Retries=\"1001\": not a number from 0 to 1000\n", false },
+        { MINIMAL "[Job]\nRetries=18446744073709551617\n", ":6:9: error: Retries=\"18446744073709551617\": not a number from 0 to 1000\n", false },
+        { MINIMAL "[Job]\nRetrySec=5min 3x\n", ":6:16: error: RetrySec=\"5min 3x\": not a time span, such as \"30s\", \"5min\" or \"1h 30min\"\n", false },
+        { MINIMAL "[Job]\nRetrySec=5min \\\n   soon\n", ":7:4: error: RetrySec=\"5min  soon\": not a time span, such as \"30s\", \"5min\" or \"1h 30min\"\n", false },
+        { MINIMAL "[Job]\nRetrySec=0\n", ":6:10: error: RetrySec=\"0\": not from 1ms to 1d\n", false },
+        { MINIMAL "[Job]\nRetrySec=99999999999w\n", ":6:10: error: RetrySec=\"99999999999w\": not from 1ms to 1d\n", false },
+
+        /* The source */
+        { "[Source]\nURL=ftp://ftp.example.com/pub/\n" TARGET, ":2:30: error: URL=\"ftp://ftp.example.com/pub/\": names a directory; this version of kftp fetches single files: let URL= name the file\n", false },
+        { "[Source]\nURL=ftp://reports:s3cret@ftp.example.com/f\n" TARGET, ":2:19: error: URL= holds a password, which others could read here: take it out; write it into a file of mode 0600 that belongs to the service's user, and name that with PasswordFile=\n", false },
+        { "[Source]\nPassword=s3cret\nURL=ftp://h/f\n" TARGET, ":2:1: error: Password= in [Source]: a password does not belong here: write it into a file of mode 0600 that belongs to the service's user, and name that with PasswordFile=\n", false },
+        { "[Source]\nURL=ftps://ftp.example.com/f\n" TARGET, ":2:5: error: URL=\"ftps://ftp.example.com/f\": this version of kftp cannot do TLS: use ftp://\n", false },
+        { "[Source]\nURL=\n" TARGET, ":2:5: error: URL= is empty\n", false },
+        { "[Source]\nUser=u\n" TARGET, ":1:2: error: URL= is missing in [Source]: it names the file to fetch, such as ftp://ftp.example.com/pub/file\n", false },
+        { MINIMAL "[Source]\nDataConnection=both\n", ":6:16: error: DataConnection=\"both\": neither \"auto\" nor \"passive\" nor \"active\"\n", false },
+        { MINIMAL "[Source]\nPasswordFile=secret\n", ":6:14: error: PasswordFile=\"secret\": not an absolute path: begin it with a slash\n", false },
+        { MINIMAL "[Source]\nPasswordFile=/etc/kftp/pw\n", ":6:14: error: PasswordFile= without a user: give User= as well\n", false },
+        { "[Source]\nURL=ftp://a@h/f\nUser=b\n" TARGET, ":3:6: error: User= and URL= name two different users\n", false },
+
+        /* The target */
+        { SOURCE, ": error: Path= is missing in [Target]: it names the file or directory to write, such as /srv/ftp/\n", false },
+        { SOURCE "[Target]\nPath=srv\n", ":4:6: error: Path=\"srv\": not an absolute path: begin it with a slash\n", false },
+        { SOURCE "[Target]\nPath=/srv/../etc/x\n", ":4:6: error: Path=\"/srv/../etc/x\": a path with \"..\" is not taken: write the directory that is meant\n", false },
+        { SOURCE "[Target]\nPath=\n", ":4:6: error: Path= is empty\n", false },
+        { MINIMAL "Verify=size sha256\n", ":5:8: error: Verify=\"size sha256\": this version of kftp can verify \"size\" only\n", false },
+
+        /* What is to come must not be ignored: the job would do something else */
+        { MINIMAL "[Job]\nOnCalendar=daily\n", ":6:1: error: OnCalendar= in [Job]: this version of kftp has no schedules: a job runs once for each revision\n", false },
+        { "[Source]\nPath=/srv/out/f\n[Target]\nURL=ftp://h/in/\n",
+          ":2:1: error: Path= in [Source]: this version of kftp only downloads: give URL= in [Source] and Path= in [Target]\n"
+          ":4:1: error: URL= in [Target]: this version of kftp only downloads: give URL= in [Source] and Path= in [Target]\n", false },
+
+        /* All faults are told, not only the first */
+        { MINIMAL "[Job]\nRetries=x\nRetrySec=y\n", ":6:9: error: Retries=\"x\": not a number from 0 to 1000\n"
+          ":7:10: error: RetrySec=\"y\": not a time span, such as \"30s\", \"5min\" or \"1h 30min\"\n", false },
+};
+
+/* The expected text with the file's name put before each line. */
+static char *with_file(const char *said) {
+        char *text = NULL;
+        size_t size;
+        FILE *f = open_memstream(&text, &size);
+
+        assert_non_null(f);
+        while (*said) {
+                const char *end = strchr(said, '\n');
+
+                fprintf(f, FILE_NAME "%.*s", (int) (end + 1 - said), said);
+                said = end + 1;
+        }
+        assert_int_equal(fclose(f), 0);
+        return text;
+}
+
+static void test_diagnoses(void **state) {
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                _cleanup_free_ char *said = parse_bytes(cases[i].text, strlen(cases[i].text), cases[i].accepted ? 0 : -EBADMSG, NULL);
+                _cleanup_free_ char *expected = with_file(cases[i].said);
+
+                assert_string_equal(said, expected);
+                assert_null(strstr(said, "cret@"));
+                assert_null(memchr(said, '\x1b', strlen(said)));
+        }
+}
+
+static void test_bytes(void **state) {
+        static const char nul[] = MINIMAL "#\0\n";
+        _cleanup_free_ char *said = NULL, *large = calloc(1, KFTP_JOB_SIZE_MAX + 1), *largest = NULL;
+        KftpJob *job;
+
+        (void) state;
+        said = parse_bytes(nul, sizeof(nul) - 1, -EBADMSG, NULL);
+        assert_string_equal(said, FILE_NAME ":5:2: error: byte 0x00 is a NUL byte\n");
+
+        memset(large, '#', KFTP_JOB_SIZE_MAX + 1);
+        memcpy(large, MINIMAL, strlen(MINIMAL));
+        free(said);
+        said = parse_bytes(large, KFTP_JOB_SIZE_MAX + 1, -EBADMSG, NULL);
+        assert_string_equal(said, FILE_NAME ": error: larger than 64 KiB, which no job needs\n");
+
+        largest = parse_bytes(large, KFTP_JOB_SIZE_MAX, 0, &job);
+        assert_string_equal(largest, "");
+        kftp_job_free(job);
+}
+
+/* Whatever bytes stand in a file, the parser survives (the sanitizers watch) and its flood is bounded. */
+static void test_garbage(void **state) {
+        static const char alphabet[] = "[]=\\\n\r\t #;XURLPathSource/:@\xc3\xa4";
+        char text[400];
+
+        (void) state;
+        srand(1);
+        for (unsigned round = 0; round < 3000; round++) {
+                size_t n = (size_t) rand() % sizeof(text);
+                Diagnoses all = {};
+                KftpJob *job;
+
+                for (size_t i = 0; i < n; i++)
+                        text[i] = alphabet[(size_t) rand() % (sizeof(alphabet) - 1)];
+                (void) kftp_job_parse(FILE_NAME, text, n, collect, &all, &job);
+                assert_true(all.n <= 21);
+                kftp_job_free(job);
+                free(all.text);
+        }
+}
+
+static void test_flood(void **state) {
+        _cleanup_free_ char *text = NULL, *said = NULL;
+        size_t size;
+        FILE *f = open_memstream(&text, &size);
+
+        (void) state;
+        for (unsigned i = 0; i < 1000; i++)
+                fputs("x\n", f);
+        fclose(f);
+        said = parse_bytes(text, size, -EBADMSG, NULL);
+        assert_non_null(strstr(said, FILE_NAME ":20:1: error: neither"));
+        assert_non_null(strstr(said, ":21:1: error: too many faults, the others are not shown\n"));
+        assert_null(strstr(said, ":22:1"));
+}
+
+static void test_revision(void **state) {
+        KftpJob *a = parse_good(MINIMAL), *b = parse_good(MINIMAL), *c = parse_good(MINIMAL "\n");
+        char empty[KFTP_REVISION_SIZE];
+
+        (void) state;
+        assert_string_equal(a->revision, b->revision);
+        assert_string_not_equal(a->revision, c->revision);
+        assert_int_equal(kftp_job_revision(NULL, 0, empty), 0);
+        assert_string_equal(empty, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        kftp_job_free(a);
+        kftp_job_free(b);
+        kftp_job_free(c);
+}
+
+static void test_names(void **state) {
+        static const char *const good[] = { "a", "acme-1.2", "feed@host", "a:b_c\\x2d" };
+        static const char *const bad[] = { "", ".hidden", "a b", "a/b", "\xc3\xa4", "a\x1b" };
+        char name[KFTP_JOB_NAME_MAX + 1];
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(good); i++)
+                assert_true(kftp_job_name_valid(good[i], strlen(good[i])));
+        for (size_t i = 0; i < ELEMENTS(bad); i++)
+                assert_false(kftp_job_name_valid(bad[i], strlen(bad[i])));
+        memset(name, 'a', sizeof(name));
+        assert_true(kftp_job_name_valid(name, KFTP_JOB_NAME_MAX));
+        assert_false(kftp_job_name_valid(name, KFTP_JOB_NAME_MAX + 1));
+        assert_false(kftp_job_name_valid("a\0b", 3));
+}
+
+static void test_timespans(void **state) {
+        static const struct {
+                const char *text;
+                int r;
+                uint64_t usec;
+        } spans[] = {
+                { "0", 0, 0 },
+                { "30", 0, 30 * USEC_PER_SEC },
+                { "30s", 0, 30 * USEC_PER_SEC },
+                { "500ms", 0, 500 * USEC_PER_MSEC },
+                { "1h 30m", 0, 5400 * USEC_PER_SEC },
+                { "1h30min", 0, 5400 * USEC_PER_SEC },
+                { " 2 days 1 hour ", 0, 49 * 3600 * USEC_PER_SEC },
+                { "1.5h", 0, 5400 * USEC_PER_SEC },
+                { "0.25s", 0, 250 * USEC_PER_MSEC },
+                { "1.00000001s", 0, USEC_PER_SEC },
+                { "", -EINVAL, 0 },
+                { "s", -EINVAL, 0 },
+                { "5 fortnights", -EINVAL, 0 },
+                { "-5s", -EINVAL, 0 },
+                { "1.s", -EINVAL, 0 },
+                { "99999999999999999999w", -ERANGE, 0 },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(spans); i++) {
+                uint64_t usec = 0;
+                size_t at;
+
+                assert_int_equal(job_parse_timespan(spans[i].text, &usec, &at), spans[i].r);
+                assert_true(usec == spans[i].usec);
+        }
+}
+
+/* ---- Files ---------------------------------------------------------------------------------------- */
+
+typedef struct Directory {
+        char path[32];
+        int fd;
+} Directory;
+
+static int setup_directory(void **state) {
+        Directory *d = calloc(1, sizeof(*d));
+
+        strcpy(d->path, "/tmp/test-job-XXXXXX");
+        if (!mkdtemp(d->path))
+                return -1;
+        d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        *state = d;
+        return d->fd < 0 ? -1 : 0;
+}
+
+static int teardown_directory(void **state) {
+        Directory *d = *state;
+
+        (void) unlinkat(d->fd, "a.job", 0);
+        close(d->fd);
+        (void) rmdir(d->path);
+        free(d);
+        return 0;
+}
+
+static void put(const Directory *d, const char *text, mode_t mode) {
+        int fd = openat(d->fd, "a.job", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+        assert_int_equal(fchmod(fd, mode), 0);
+        close(fd);
+}
+
+/* Loads a.job; returns what was said, which the caller frees. */
+static char *load(const Directory *d, int expected) {
+        Diagnoses all = {};
+        KftpJob *job;
+
+        assert_int_equal(kftp_job_load(d->fd, d->path, "a.job", collect, &all, &job), expected);
+        kftp_job_free(job);
+        (void) unlinkat(d->fd, "a.job", 0);
+        return all.text ?: strdup("");
+}
+
+#define assert_said(d, expected, part)                          \
+        do {                                                    \
+                _cleanup_free_ char *_said = load(d, expected); \
+                assert_non_null(strstr(_said, part));           \
+                assert_true(*(part) || !*_said);                \
+        } while (0)
+
+static void test_files(void **state) {
+        Directory *d = *state;
+
+        put(d, MINIMAL, 0644);
+        assert_said(d, 0, "");
+        assert_said(d, -ENOENT, "");
+
+        put(d, MINIMAL, 0646);
+        assert_said(d, -EBADMSG, "/a.job: error: writable by everybody: type chmod o-w\n");
+
+        put(d, MINIMAL "[Job]\nRetries=x\n", 0644);
+        assert_said(d, -EBADMSG, "/a.job:6:9: error: Retries=");
+
+        assert_int_equal(symlinkat("/dev/null", d->fd, "a.job"), 0);
+        assert_said(d, -ERFKILL, "");
+        assert_int_equal(symlinkat("/dev/zero", d->fd, "a.job"), 0);
+        assert_said(d, -EBADMSG, "/a.job: error: a symbolic link");
+        assert_int_equal(symlinkat("/dev/null/x", d->fd, "a.job"), 0);
+        assert_said(d, -EBADMSG, "/a.job: error: a symbolic link");
+
+        assert_int_equal(mkfifoat(d->fd, "a.job", 0600), 0);
+        assert_said(d, -EBADMSG, "/a.job: error: not a regular file\n");
+}
+
+static void test_foreign_owner(void **state) {
+        Directory *d = *state;
+
+        if (geteuid() != 0)
+                skip();
+        put(d, MINIMAL, 0644);
+        assert_int_equal(fchownat(d->fd, "a.job", 12345, -1, AT_SYMLINK_NOFOLLOW), 0);
+        assert_said(d, -EBADMSG, "/a.job: error: owned neither by root nor by the service: type chown root\n");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_minimal),
+                cmocka_unit_test(test_everything),
+                cmocka_unit_test(test_empty_value_resets),
+                cmocka_unit_test(test_diagnoses),
+                cmocka_unit_test(test_bytes),
+                cmocka_unit_test(test_garbage),
+                cmocka_unit_test(test_flood),
+                cmocka_unit_test(test_revision),
+                cmocka_unit_test(test_names),
+                cmocka_unit_test(test_timespans),
+                cmocka_unit_test_setup_teardown(test_files, setup_directory, teardown_directory),
+                cmocka_unit_test_setup_teardown(test_foreign_owner, setup_directory, teardown_directory),
+        };
+
+        return cmocka_run_group_tests_name("job", tests, NULL, NULL);
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Makes a job of the text of a job file: walks through its sections and keys and checks what must
+ * hold between them. The syntax is in job-syntax.c, the settings and their values in job-settings.c,
+ * reading and trusting a file in job-file.c.
+ */
+
+#include <strings.h>
+
+#include "job-settings.h"
+#include "job-value.h"
+
+char *kftp_diagnosis_format(const KftpDiagnosis *d) {
+        const char *kind = d->error ? "error" : "warning";
+        char *text;
+
+        if (d->line == 0) {
+                if (asprintf(&text, "%s: %s: %s", d->file, kind, d->message) < 0)
+                        return NULL;
+        } else if (asprintf(&text, "%s:%u:%u: %s: %s", d->file, d->line, d->column, kind, d->message) < 0)
+                return NULL;
+        return text;
+}
+
+/* ---- Sections and keys -------------------------------------------------------------------------- */
+
+static void enter_section(JobParser *p, const JobItem *item) {
+        _cleanup_free_ char *shown = NULL;
+        const char *nearest;
+
+        p->section = NULL;
+        for (size_t i = 0; i < JOB_SECTIONS; i++)
+                if (streq(job_sections[i], item->key)) {
+                        p->section = job_sections[i];
+                        p->section_at[i] = item->key_at + 1;
+                        p->ignoring = false;
+                        return;
+                }
+
+        p->ignoring = true;
+        if (startswith(item->key, "X-"))
+                return;
+        shown = job_excerpt(item->key);
+        nearest = job_nearest(item->key, job_sections, JOB_SECTIONS);
+        job_diagnose(p, false, item->key_at, "unknown section %s is ignored%s%s%s", strempty(shown),
+                 nearest ? "; did you mean [" : "", strempty(nearest), nearest ? "]?" : "");
+}
+
+static void warn_unknown(JobParser *p, const JobItem *item) {
+        const char *words[JOB_SETTINGS] = {}, *nearest;
+        _cleanup_free_ char *shown = job_excerpt(item->key);
+
+        for (size_t i = 0; i < JOB_SETTINGS; i++) {
+                if (job_settings[i].why)
+                        continue;
+                if (streq(job_settings[i].section, p->section))
+                        words[i] = job_settings[i].key;
+                else if (strcasecmp(job_settings[i].key, item->key) == 0) {
+                        job_diagnose(p, false, item->key_at, "%s= in [%s] is ignored; it belongs into [%s]",
+                                 job_settings[i].key, p->section, job_settings[i].section);
+                        return;
+                }
+        }
+        nearest = job_nearest(item->key, words, ELEMENTS(words));
+        job_diagnose(p, false, item->key_at, "unknown key %s in [%s] is ignored%s%s%s", strempty(shown), p->section,
+                 nearest ? "; did you mean " : "", strempty(nearest), nearest ? "=?" : "");
+}
+
+static void assign(JobParser *p, const JobItem *item) {
+        const JobSetting *s;
+
+        if (p->ignoring || startswith(item->key, "X-"))
+                return;
+        if (!p->section) {
+                job_diagnose(p, true, item->key_at, "an assignment before the first section: begin with [Job] or [Source]");
+                return;
+        }
+        s = job_find_setting(p->section, item->key);
+        if (!s) {
+                warn_unknown(p, item);
+                return;
+        }
+        p->set_at[s - job_settings] = item->value_origin[0];
+        s->parse(p, s, item);
+}
+
+/* ---- The whole ----------------------------------------------------------------------------------- */
+
+static size_t *set_at(JobParser *p, const char *section, const char *key) {
+        return &p->set_at[job_find_setting(section, key) - job_settings];
+}
+
+/* What every job must have: reported where its section begins, if it does. */
+static void require(JobParser *p, const char *section, const char *key, const char *what) {
+        size_t at = JOB_WHOLE_FILE;
+
+        if (*set_at(p, section, key) != 0)
+                return;
+        for (size_t i = 0; i < JOB_SECTIONS; i++)
+                if (streq(job_sections[i], section) && p->section_at[i] != 0)
+                        at = p->section_at[i];
+        job_diagnose(p, true, at, "%s= is missing in [%s]: %s", key, section, what);
+}
+
+static void check_job(JobParser *p) {
+        const KftpJob *j = p->job;
+
+        if (*set_at(p, "Target", "URL") == 0 && *set_at(p, "Source", "Path") == 0) {
+                require(p, "Source", "URL", "it names the file to fetch, such as ftp://ftp.example.com/pub/file");
+                require(p, "Target", "Path", "it names the file or directory to write, such as /srv/ftp/");
+        }
+        if (p->errors > 0)
+                return;
+
+        if (!j->remote)
+                job_diagnose(p, true, *set_at(p, "Source", "URL"), "URL= is empty");
+        else if (!j->path)
+                job_diagnose(p, true, *set_at(p, "Target", "Path"), "Path= is empty");
+        else if (j->user && j->url.user && !streq(j->user, j->url.user))
+                job_diagnose(p, true, *set_at(p, "Source", "User"), "User= and URL= name two different users");
+        else if (j->password_file && !j->user && !j->url.user)
+                job_diagnose(p, true, *set_at(p, "Source", "PasswordFile"),
+                         "PasswordFile= without a user: give User= as well");
+}
+
+static void parse_items(JobParser *p) {
+        JobItem item;
+
+        for (;;) {
+                _cleanup_free_ char *shown = NULL;
+
+                switch (job_text_next(&p->text, &item)) {
+                case JOB_ITEM_END:
+                        return;
+                case JOB_ITEM_SECTION:
+                        enter_section(p, &item);
+                        break;
+                case JOB_ITEM_ASSIGNMENT:
+                        assign(p, &item);
+                        break;
+                case JOB_ITEM_GARBAGE:
+                        if (p->ignoring)
+                                break;
+                        shown = job_excerpt(item.key);
+                        job_diagnose(p, true, item.key_at, "neither [Section] nor Key=value: %s", strempty(shown));
+                        break;
+                }
+        }
+}
+
+static bool check_bytes(JobParser *p, const char *text, size_t n) {
+        const char *what;
+        size_t at;
+
+        if (n > KFTP_JOB_SIZE_MAX)
+                job_diagnose(p, true, JOB_WHOLE_FILE, "larger than %u KiB, which no job needs", KFTP_JOB_SIZE_MAX / 1024);
+        else if (job_text_find_bad(text, n, &at, &what))
+                job_diagnose(p, true, at, "byte 0x%02x %s", (unsigned) (unsigned char) text[at], what);
+        else
+                return true;
+        return false;
+}
+
+KftpJob *kftp_job_free(KftpJob *j) {
+        if (!j)
+                return NULL;
+        free(j->name);
+        free(j->file);
+        free(j->description);
+        free(j->remote);
+        kftp_url_done(&j->url);
+        free(j->user);
+        free(j->password_file);
+        free(j->path);
+        free(j);
+        return NULL;
+}
+
+bool kftp_job_name_valid(const char *name, size_t n) {
+        if (n == 0 || n > KFTP_JOB_NAME_MAX || name[0] == '.')
+                return false;
+        for (size_t i = 0; i < n; i++)
+                if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@", name[i]) || !name[i])
+                        return false;
+        return true;
+}
+
+/* A job with all its defaults; NULL without memory. */
+static KftpJob *new_job(const char *file) {
+        const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
+        size_t n = strlen(name), suffix = strlen(KFTP_JOB_SUFFIX);
+        KftpJob *j = calloc(1, sizeof(*j));
+
+        if (!j)
+                return NULL;
+        if (n > suffix && streq(name + n - suffix, KFTP_JOB_SUFFIX))
+                n -= suffix;
+        j->name = strndup(name, n);
+        j->file = strdup(file);
+        j->retries = KFTP_JOB_RETRIES_DEFAULT;
+        j->retry_usec = KFTP_JOB_RETRY_USEC_DEFAULT;
+        if (!j->name || !j->file)
+                return kftp_job_free(j);
+        return j;
+}
+
+int kftp_job_parse(const char *file, const void *text, size_t n, kftp_diagnosis_t sink, void *userdata, KftpJob **ret) {
+        JobParser p = { .file = file, .sink = sink, .userdata = userdata };
+        int r;
+
+        *ret = NULL;
+        p.job = new_job(file);
+        if (!p.job)
+                return -ENOMEM;
+        r = job_text_init(&p.text, text, n);
+        if (r < 0)
+                goto finish;
+
+        if (!kftp_job_name_valid(p.job->name, strlen(p.job->name)))
+                job_diagnose(&p, true, JOB_WHOLE_FILE,
+                         "the name of a job has letters, digits and \":-_.\\@\" only, and at most %u of them",
+                         KFTP_JOB_NAME_MAX);
+        else if (check_bytes(&p, text, n)) {
+                parse_items(&p);
+                check_job(&p);
+        }
+
+        r = p.errors > 0 ? -EBADMSG : p.no_memory ? -ENOMEM : kftp_job_revision(text, n, p.job->revision);
+        if (r >= 0)
+                *ret = STEAL_PTR(p.job);
+finish:
+        job_text_done(&p.text);
+        kftp_job_free(p.job);
+        return r;
+}
