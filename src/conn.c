@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sockets: opening, binding, connecting, accepting, sending, receiving, and being woken.
+ *
+ * A socket is made in the caller's context and gets a file, so that it belongs to the caller's
+ * network namespace, control group and security label, and holds a reference on each. Nothing
+ * here waits: what cannot be done now is -EAGAIN.
+ *
+ * Waiting is done with an entry of our own on the socket's wait queue, put there once for the
+ * socket's life. sk_data_ready and its kin are never touched: the TLS layer saves and restores
+ * them, and a pointer to our text would outlive us there.
+ */
+#include <linux/bvec.h>
+#include <linux/file.h>
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/inet.h>
+#include <linux/tcp.h>
+#include <linux/uio.h>
+#include <net/ipv6.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include "kftp.h"
+
+/* Return: the length of the sockaddr, or -EAFNOSUPPORT. */
+int kftp_addr_to_sockaddr(const struct kftp_addr *a, struct sockaddr_storage *ss)
+{
+	struct sockaddr_in6 *sin6 = (void *)ss;
+	struct sockaddr_in *sin = (void *)ss;
+
+	memset(ss, 0, sizeof(*ss));
+	switch (a->family) {
+	case AF_INET:
+		sin->sin_family = AF_INET;
+		sin->sin_port = a->port;
+		memcpy(&sin->sin_addr, a->addr, sizeof(sin->sin_addr));
+		return sizeof(*sin);
+	case AF_INET6:
+		sin6->sin6_family = AF_INET6;
+		sin6->sin6_port = a->port;
+		sin6->sin6_scope_id = a->scope_id;
+		memcpy(&sin6->sin6_addr, a->addr, sizeof(sin6->sin6_addr));
+		return sizeof(*sin6);
+	}
+	return -EAFNOSUPPORT;
+}
+
+static int addr_from_sockaddr(struct kftp_addr *a, const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in6 *sin6 = (const void *)ss;
+	const struct sockaddr_in *sin = (const void *)ss;
+
+	memset(a, 0, sizeof(*a));
+	a->family = ss->ss_family;
+	switch (ss->ss_family) {
+	case AF_INET:
+		a->port = sin->sin_port;
+		memcpy(a->addr, &sin->sin_addr, sizeof(sin->sin_addr));
+		return 0;
+	case AF_INET6:
+		a->port = sin6->sin6_port;
+		a->scope_id = sin6->sin6_scope_id;
+		memcpy(a->addr, &sin6->sin6_addr, sizeof(sin6->sin6_addr));
+		return 0;
+	}
+	return -EAFNOSUPPORT;
+}
+
+/*
+ * May this be the address of a server? IPv4 in IPv6's clothes is refused: it would have to be
+ * told apart in every command that carries an address.
+ */
+int kftp_addr_check_remote(const struct kftp_addr *a)
+{
+	struct in6_addr in6;
+	__be32 in;
+
+	if (!a->port)
+		return -EINVAL;
+	switch (a->family) {
+	case AF_INET:
+		memcpy(&in, a->addr, sizeof(in));
+		if (ipv4_is_zeronet(in) || ipv4_is_multicast(in) || ipv4_is_lbcast(in))
+			return -EINVAL;
+		return 0;
+	case AF_INET6:
+		memcpy(&in6, a->addr, sizeof(in6));
+		if (ipv6_addr_any(&in6) || ipv6_addr_is_multicast(&in6) || ipv6_addr_v4mapped(&in6))
+			return -EINVAL;
+		return 0;
+	}
+	return -EAFNOSUPPORT;
+}
+
+bool kftp_addr_same_host(const struct kftp_addr *a, const struct kftp_addr *b)
+{
+	return a->family == b->family && !memcmp(a->addr, b->addr, sizeof(a->addr));
+}
+
+/* Called with interrupts off, from wherever the network stack wakes its waiters. */
+static int conn_wake(wait_queue_entry_t *entry, unsigned int mode, int sync, void *key)
+{
+	struct kftp_conn *c = container_of(entry, struct kftp_conn, entry);
+	__poll_t events = key_to_poll(key);
+	__poll_t wanted = EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP;
+
+	if (READ_ONCE(c->want_write))
+		wanted |= EPOLLOUT;
+	if (!events || (events & wanted))	/* 0: the waker does not say */
+		kftp_session_kick(c->session);
+	return 0;
+}
+
+static void conn_queue(struct file *file, wait_queue_head_t *head, poll_table *pt)
+{
+	struct kftp_conn *c = container_of(pt, struct kftp_conn, pt);
+
+	if (WARN_ON_ONCE(c->head))
+		return;
+	c->head = head;
+	add_wait_queue(head, &c->entry);
+}
+
+/* Takes over sock, also when it fails. */
+static int conn_attach(struct kftp_session *s, struct kftp_conn *c, struct socket *sock)
+{
+	struct file *file = sock_alloc_file(sock, O_NONBLOCK, NULL);
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	c->session = s;
+	c->sock = sock;
+	c->head = NULL;
+	WRITE_ONCE(c->want_write, false);
+	c->file = file;
+	init_waitqueue_func_entry(&c->entry, conn_wake);
+	init_poll_funcptr(&c->pt, conn_queue);
+	vfs_poll(file, &c->pt);
+	return 0;
+}
+
+int kftp_conn_open(struct kftp_session *s, struct kftp_conn *c, int family)
+{
+	struct socket *sock;
+	int r;
+
+	r = sock_create(family, SOCK_STREAM, IPPROTO_TCP, &sock);
+	if (r)
+		return r;
+	if (s->config->ifindex)
+		r = sock_bindtoindex(sock->sk, s->config->ifindex, true);
+	if (r) {
+		sock_release(sock);
+		return r;
+	}
+	tcp_sock_set_nodelay(sock->sk);
+	return conn_attach(s, c, sock);
+}
+
+int kftp_conn_bind(struct kftp_conn *c, const struct kftp_addr *a)
+{
+	struct sockaddr_storage ss;
+	int len = kftp_addr_to_sockaddr(a, &ss);
+
+	/* (void *): the parameter's type has changed in 6.19 */
+	return len < 0 ? len : kernel_bind(c->sock, (void *)&ss, len);
+}
+
+/* Return: 1 if it is up at once, 0 if it is under way, or an error. */
+int kftp_conn_connect(struct kftp_conn *c, const struct kftp_addr *peer)
+{
+	struct sockaddr_storage ss;
+	int r, len = kftp_addr_to_sockaddr(peer, &ss);
+
+	if (len < 0)
+		return len;
+	WRITE_ONCE(c->want_write, true);
+	r = kernel_connect(c->sock, (void *)&ss, len, O_NONBLOCK);
+	if (r == -EINPROGRESS)
+		return 0;
+	WRITE_ONCE(c->want_write, false);
+	return r ?: 1;
+}
+
+/* Return: 1 if it is, 0 if not yet, or the error with which connecting has failed. */
+int kftp_conn_is_up(struct kftp_conn *c)
+{
+	__poll_t mask = vfs_poll(c->file, NULL);
+	int r;
+
+	if (!(mask & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
+		return 0;
+	r = sock_error(c->sock->sk);
+	if (r)
+		return r;
+	WRITE_ONCE(c->want_write, false);
+	return 1;
+}
+
+/* Two, so that a stranger who is quicker than the server does not shut it out. */
+#define LISTEN_BACKLOG	2
+
+int kftp_conn_listen(struct kftp_conn *c)
+{
+	return kernel_listen(c->sock, LISTEN_BACKLOG);
+}
+
+int kftp_conn_accept(struct kftp_conn *listener, struct kftp_conn *c)
+{
+	struct socket *sock;
+	int r;
+
+	r = kernel_accept(listener->sock, &sock, O_NONBLOCK);
+	return r ?: conn_attach(listener->session, c, sock);
+}
+
+int kftp_conn_local(struct kftp_conn *c, struct kftp_addr *a)
+{
+	struct sockaddr_storage ss = {};
+	int r = kernel_getsockname(c->sock, (void *)&ss);
+
+	return r < 0 ? r : addr_from_sockaddr(a, &ss);
+}
+
+int kftp_conn_peer(struct kftp_conn *c, struct kftp_addr *a)
+{
+	struct sockaddr_storage ss = {};
+	int r = kernel_getpeername(c->sock, (void *)&ss);
+
+	return r < 0 ? r : addr_from_sockaddr(a, &ss);
+}
+
+/* Return: how many bytes were taken, -EAGAIN, or an error. */
+int kftp_conn_send(struct kftp_conn *c, const void *data, size_t len)
+{
+	struct kvec kv = { .iov_base = (void *)data, .iov_len = len };
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+	int r;
+
+	/* before trying: space that appears in between must wake us */
+	WRITE_ONCE(c->want_write, true);
+	r = kernel_sendmsg(c->sock, &msg, &kv, 1, len);
+	if (r == len)
+		WRITE_ONCE(c->want_write, false);
+	return r;
+}
+
+/* Return: how many bytes have come, 0 at the end, -EAGAIN, or an error. */
+int kftp_conn_receive(struct kftp_conn *c, void *data, size_t len)
+{
+	struct kvec kv = { .iov_base = data, .iov_len = len };
+	struct msghdr msg = {};
+
+	return kernel_recvmsg(c->sock, &msg, &kv, 1, len, MSG_DONTWAIT);
+}
+
+/* As kftp_conn_receive(), into a page of our own: with TLS the kernel decrypts straight into it. */
+int kftp_conn_receive_page(struct kftp_conn *c, struct page *page, size_t len)
+{
+	struct bio_vec bv = { .bv_page = page, .bv_len = len };
+	struct msghdr msg = {};
+
+	iov_iter_bvec(&msg.msg_iter, READ, &bv, 1, len);
+	return sock_recvmsg(c->sock, &msg, MSG_DONTWAIT);
+}
+
+/* remove_wait_queue() returns only when no wake function is running any more. */
+void kftp_conn_close(struct kftp_conn *c)
+{
+	if (!c->file)
+		return;
+	if (c->head)
+		remove_wait_queue(c->head, &c->entry);
+	fput(c->file);
+	memset(c, 0, sizeof(*c));
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The control connection: connect, send a command, take a line, match a reply.
+ *
+ * A command goes out together with the function that takes its reply. One command is under way
+ * at a time. A line stays in the buffer until the next step, because a LINE event may show it.
+ */
+#include <linux/slab.h>
+#include <net/sock.h>
+
+#include "kftp.h"
+#include "trace.h"
+
+/* More replies than these that nobody has asked for are an attack, or a server gone mad. */
+#define MAX_STRAY_LINES	64
+
+/* Begin to connect; the first step of a session. */
+int kftp_control_connect(struct kftp_session *s)
+{
+	const struct kftp_config *config = s->config;
+	int r;
+
+	s->rx = kmalloc(KFTP_MAX_LINE, GFP_KERNEL_ACCOUNT);
+	if (!s->rx)
+		return -ENOMEM;
+	kftp_session_enter(s, KFTP_STATE_CONNECTING);
+	kftp_session_set_deadline(s, config->connect_timeout);
+	r = kftp_conn_open(s, &s->control, config->peer.family);
+	if (r)
+		return r;
+	sock_set_keepalive(s->control.sock->sk);
+	if (config->source.family) {
+		r = kftp_conn_bind(&s->control, &config->source);
+		if (r)
+			return r;
+	}
+	r = kftp_conn_connect(&s->control, &config->peer);
+	return r < 0 ? r : 1;
+}
+
+/* Is it connected? Then wait for the greeting. Return: 1, -EAGAIN, or an error. */
+int kftp_control_connected(struct kftp_session *s)
+{
+	struct kftp_addr local, peer;
+	int r;
+
+	r = kftp_conn_is_up(&s->control);
+	if (r <= 0)
+		return r ?: -EAGAIN;
+	r = kftp_conn_local(&s->control, &local);
+	if (!r)
+		r = kftp_conn_peer(&s->control, &peer);
+	if (r)
+		return r;
+	spin_lock(&s->lock);
+	s->info.local = local;
+	s->info.peer = peer;
+	spin_unlock(&s->lock);
+	s->on_reply = kftp_login_greeting;
+	s->on_line = kftp_login_banner;
+	s->lines = 0;
+	kftp_session_enter(s, KFTP_STATE_GREETING);
+	kftp_session_set_deadline(s, s->config->reply_timeout);
+	return 1;
+}
+
+static void count_command(struct kftp_session *s)
+{
+	spin_lock(&s->lock);
+	s->info.commands++;
+	spin_unlock(&s->lock);
+}
+
+/* Queue "VERB arg\r\n". With secret, what is shown of it elsewhere is "VERB ****". */
+static int queue_command(struct kftp_session *s, kftp_reply_fn on_reply, const char *verb,
+			 const char *arg, size_t len, bool secret)
+{
+	size_t verb_len = strlen(verb), n = verb_len;
+	char *tx;
+
+	if (WARN_ON_ONCE(s->tx || s->on_reply))
+		return -EINVAL;
+	tx = kmalloc(verb_len + 1 + len + 2, GFP_KERNEL_ACCOUNT);
+	if (!tx)
+		return -ENOMEM;
+	memcpy(tx, verb, verb_len);
+	if (arg) {
+		tx[n++] = ' ';
+		memcpy(tx + n, arg, len);
+		n += len;
+	}
+	tx[n] = '\r';
+	tx[n + 1] = '\n';
+	s->tx = tx;
+	s->tx_len = n + 2;
+	s->tx_sent = 0;
+	s->on_reply = on_reply;
+	s->lines = 0;
+	kftp_session_set_deadline(s, s->config->reply_timeout);
+	count_command(s);
+	trace_kftp_command(s->id, verb, len);
+	if (secret)	/* with a fixed length: its own says something about it */
+		kftp_event_line(s, true, false, *verb == 'P' ? "PASS ****" : "ACCT ****", 9);
+	else
+		kftp_event_line(s, true, false, tx, n);
+	return 0;
+}
+
+/**
+ * kftp_control_command() - Send a command
+ * @s: the session, which owes no reply
+ * @on_reply: takes the reply; called once more after each 1xx
+ * @verb: the command; an argument of it that never varies may stand in it
+ * @arg: the argument, free of control bytes, or NULL
+ * @len: its length
+ *
+ * The reply's deadline begins now.
+ *
+ * Return: 0, or an error that ends the session.
+ */
+int kftp_control_command(struct kftp_session *s, kftp_reply_fn on_reply, const char *verb,
+			 const char *arg, size_t len)
+{
+	return queue_command(s, on_reply, verb, arg, len, false);
+}
+
+/* As kftp_control_command(), for PASS and ACCT: secret is wiped, and shown nowhere. */
+int kftp_control_secret(struct kftp_session *s, kftp_reply_fn on_reply, const char *verb,
+			struct kftp_text *secret)
+{
+	int r = queue_command(s, on_reply, verb, secret->data, secret->len, true);
+
+	kftp_text_wipe(secret);
+	return r;
+}
+
+void kftp_text_wipe(struct kftp_text *t)
+{
+	kfree_sensitive(t->data);
+	t->data = NULL;
+	t->len = 0;
+}
+
+/* Return: 1 if something was sent, -EAGAIN if not, or an error. */
+static int flush_command(struct kftp_session *s)
+{
+	int r;
+
+	if (!s->tx)
+		return -EAGAIN;
+	r = kftp_conn_send(&s->control, s->tx + s->tx_sent, s->tx_len - s->tx_sent);
+	if (r < 0)
+		return r;
+	s->tx_sent += r;
+	if (s->tx_sent == s->tx_len) {
+		kfree_sensitive(s->tx);
+		s->tx = NULL;
+	}
+	return 1;
+}
+
+static void drop_used_line(struct kftp_session *s)
+{
+	if (!s->rx_used)
+		return;
+	s->rx_len -= s->rx_used;
+	memmove(s->rx, s->rx + s->rx_used, s->rx_len);
+	s->rx_used = 0;
+}
+
+/* A whole line stands at the start of the buffer, n bytes with its end. */
+static int take_line(struct kftp_session *s, size_t n)
+{
+	int r, len;
+
+	s->rx_used = n;
+	if (++s->lines > (s->on_reply ? KFTP_REPLY_MAX_LINES : MAX_STRAY_LINES))
+		return -EMSGSIZE;
+	len = kftp_line_clean(s->rx, n);
+	if (len < 0)
+		return len;
+	if (s->on_line)
+		s->on_line(s, s->rx, len);
+	r = kftp_reply_feed(&s->reply, s->rx, len);
+	if (r >= 0)
+		kftp_event_line(s, false, !r && s->reply.code, s->rx, len);
+	return r < 0 ? r : 1;
+}
+
+/* Return: 1 if a line was taken or bytes have come, -EAGAIN, or an error. */
+static int read_line(struct kftp_session *s)
+{
+	char *end;
+	int r;
+
+	drop_used_line(s);
+	end = memchr(s->rx, '\n', s->rx_len);
+	if (end)
+		return take_line(s, end + 1 - s->rx);
+	if (s->rx_len == KFTP_MAX_LINE)
+		return -EMSGSIZE;
+	r = kftp_conn_receive(&s->control, s->rx + s->rx_len, KFTP_MAX_LINE - s->rx_len);
+	if (r <= 0)
+		return r ?: -ECONNRESET;
+	s->rx_len += r;
+	return 1;
+}
+
+/* A reply that nobody has asked for: some servers say 226 twice, others say goodbye. */
+static int stray_reply(struct kftp_session *s)
+{
+	return s->reply.code / 100 == 2 ? 0 : -EPROTO;
+}
+
+/* Return: 1, or an error that ends the session. */
+static int dispatch_reply(struct kftp_session *s)
+{
+	kftp_reply_fn on_reply = s->on_reply;
+	int r;
+
+	spin_lock(&s->lock);
+	s->info.replies++;
+	spin_unlock(&s->lock);
+	trace_kftp_reply(s->id, &s->reply);
+	if (s->reply.code == 421) {	/* RFC 959: may come at any time, and ends the session */
+		kftp_session_end(s, -ECONNRESET, &s->reply);
+		return 1;
+	}
+	if (!on_reply) {
+		r = stray_reply(s);
+	} else {
+		if (s->reply.code >= 200) {
+			s->on_reply = NULL;
+			s->on_line = NULL;
+			s->lines = 0;
+		}
+		r = on_reply(s, &s->reply);
+	}
+	kftp_reply_reset(&s->reply);
+	return r < 0 ? r : 1;
+}
+
+/* Return: 1 if something moved, -EAGAIN, or an error that ends the session. */
+int kftp_control_step(struct kftp_session *s)
+{
+	int r = flush_command(s);
+
+	if (r != -EAGAIN)
+		return r;
+	if (s->reply.complete)
+		return dispatch_reply(s);
+	return read_line(s);
+}
+
+void kftp_control_close(struct kftp_session *s)
+{
+	kftp_conn_close(&s->control);
+	kfree_sensitive(s->tx);
+	s->tx = NULL;
+	kfree(s->rx);
+	s->rx = NULL;
+	s->rx_len = 0;
+	s->rx_used = 0;
+	s->on_reply = NULL;
+	s->on_line = NULL;
+}

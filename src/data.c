@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The data connection: EPSV, PASV, EPRT, PORT, falling back from one to the next, and who may
+ * connect.
+ *
+ * It leads to the host of the control connection and nowhere else: the address in a 227 is only
+ * looked at to be traced, and whoever else dials in is hung up on (RFC 2577 section 5).
+ */
+#include <linux/inet.h>
+#include <net/sock.h>
+
+#include "kftp.h"
+#include "trace.h"
+
+#define LOWEST_PORT	1024
+
+/* Strangers that may dial in before the transfer is given up. */
+#define MAX_STRANGERS	64
+
+static const unsigned int passive_methods = BIT(KFTP_EPSV) | BIT(KFTP_PASV);
+static const unsigned int active_methods = BIT(KFTP_EPRT) | BIT(KFTP_PORT);
+
+static unsigned int methods(struct kftp_session *s)
+{
+	unsigned int all = 0;
+
+	if (s->config->data_mode != KFTP_DATA_ACTIVE)
+		all |= passive_methods;
+	if (s->config->data_mode != KFTP_DATA_PASSIVE)
+		all |= active_methods;
+	if (s->info.peer.family != AF_INET)	/* PASV and PORT carry IPv4 only */
+		all &= ~(BIT(KFTP_PASV) | BIT(KFTP_PORT));
+	return all;
+}
+
+static unsigned int methods_left(struct kftp_session *s, const struct kftp_request *q)
+{
+	return methods(s) & ~s->refused & ~q->tried;
+}
+
+void kftp_data_close(struct kftp_session *s)
+{
+	kftp_conn_close(&s->data);
+	kftp_conn_close(&s->listener);
+}
+
+/*
+ * A method has failed, with the reply r or for itself: try the next one, or end the request.
+ * Return: 0, or an error that ends the session.
+ */
+int kftp_data_failed(struct kftp_session *s, int error, const struct kftp_reply *r)
+{
+	struct kftp_request *q = s->current_request;
+
+	trace_kftp_data(s->id, q->method, error, &q->result);
+	kftp_data_close(s);
+	s->refused |= BIT(q->method);
+	if (methods_left(s, q))
+		return kftp_data_open(s, q);
+	/* the next request starts afresh with what this one has tried */
+	s->refused &= ~q->tried;
+	kftp_request_done(s, error, r);
+	return 0;
+}
+
+static int connect_passive(struct kftp_session *s, struct kftp_request *q)
+{
+	struct kftp_addr peer = s->info.peer, local = s->info.local;
+	unsigned long timeout = s->config->connect_timeout;
+	int r;
+
+	if (q->port < LOWEST_PORT && !(s->config->flags & KFTP_CONNECT_LOW_PORTS))
+		return kftp_data_failed(s, -EPROTO, NULL);
+	peer.port = htons(q->port);
+	local.port = 0;
+	q->result.peer = peer;
+	kftp_session_enter(s, KFTP_STATE_OPENING);
+	/* firewalls that know one method drop the other: leave time for it */
+	kftp_session_set_deadline(s, methods_left(s, q) ? timeout / 2 : timeout);
+	r = kftp_conn_open(s, &s->data, peer.family);
+	if (!r && s->config->source.family)
+		r = kftp_conn_bind(&s->data, &local);
+	if (!r)
+		r = kftp_conn_connect(&s->data, &peer);
+	return r < 0 ? kftp_data_failed(s, r, NULL) : 0;
+}
+
+static int on_epsv(struct kftp_session *s, const struct kftp_reply *r)
+{
+	struct kftp_request *q = s->current_request;
+
+	if (r->code / 100 == 1)
+		return 0;
+	if (r->code / 100 != 2)
+		return kftp_data_failed(s, -EREMOTEIO, r);
+	if (kftp_parse_epsv(r->text, r->text_len, &q->port))
+		return kftp_data_failed(s, -EPROTO, r);
+	return connect_passive(s, q);
+}
+
+static int on_pasv(struct kftp_session *s, const struct kftp_reply *r)
+{
+	struct kftp_request *q = s->current_request;
+	u8 addr[4];
+
+	if (r->code / 100 == 1)
+		return 0;
+	if (r->code / 100 != 2)
+		return kftp_data_failed(s, -EREMOTEIO, r);
+	if (kftp_parse_pasv(r->text, r->text_len, addr, &q->port))
+		return kftp_data_failed(s, -EPROTO, r);
+	return connect_passive(s, q);
+}
+
+/* The server knows where to dial; it will when it gets the transfer command. */
+static int on_port(struct kftp_session *s, const struct kftp_reply *r)
+{
+	if (r->code / 100 == 1)
+		return 0;
+	if (r->code / 100 != 2)
+		return kftp_data_failed(s, -EREMOTEIO, r);
+	return kftp_request_advance(s);
+}
+
+static int listen_active(struct kftp_session *s, struct kftp_request *q)
+{
+	struct kftp_addr local = s->info.local;
+	int r;
+
+	local.port = 0;
+	q->result.active = true;
+	r = kftp_conn_open(s, &s->listener, local.family);
+	if (!r)
+		r = kftp_conn_bind(&s->listener, &local);
+	if (!r)
+		r = kftp_conn_listen(&s->listener);
+	if (!r)
+		r = kftp_conn_local(&s->listener, &q->result.local);
+	return r;
+}
+
+/* RFC 2428 section 2: |1|address|port|; RFC 959 section 4.1.2: h1,h2,h3,h4,p1,p2 */
+static int send_active(struct kftp_session *s, struct kftp_request *q)
+{
+	const struct kftp_addr *local = &q->result.local;
+	u16 port = ntohs(local->port);
+	char arg[64];
+	int n;
+
+	if (q->method == KFTP_PORT) {
+		n = scnprintf(arg, sizeof(arg), "%u,%u,%u,%u,%u,%u", local->addr[0],
+			      local->addr[1], local->addr[2], local->addr[3], port >> 8, port & 255);
+		return kftp_control_command(s, on_port, "PORT", arg, n);
+	}
+	if (local->family == AF_INET6)
+		n = scnprintf(arg, sizeof(arg), "|2|%pI6c|%u|", local->addr, port);
+	else
+		n = scnprintf(arg, sizeof(arg), "|1|%pI4|%u|", local->addr, port);
+	return kftp_control_command(s, on_port, "EPRT", arg, n);
+}
+
+/* The step of a request that opens its data connection, by the first method that is left. */
+int kftp_data_open(struct kftp_session *s, struct kftp_request *q)
+{
+	int r;
+
+	q->method = __ffs(methods_left(s, q));
+	q->tried |= BIT(q->method);
+	q->result.active = false;
+	kftp_session_enter(s, KFTP_STATE_COMMAND);
+	switch (q->method) {
+	case KFTP_EPSV:
+		return kftp_control_command(s, on_epsv, "EPSV", NULL, 0);
+	case KFTP_PASV:
+		return kftp_control_command(s, on_pasv, "PASV", NULL, 0);
+	default:
+		r = listen_active(s, q);
+		return r ? kftp_data_failed(s, r, NULL) : send_active(s, q);
+	}
+}
+
+/* Passive: is it connected? Return: 1, -EAGAIN, or an error that ends the session. */
+int kftp_data_opened(struct kftp_session *s)
+{
+	struct kftp_request *q = s->current_request;
+	int r;
+
+	r = kftp_conn_is_up(&s->data);
+	if (!r)
+		return -EAGAIN;
+	if (r > 0)
+		r = kftp_conn_local(&s->data, &q->result.local);
+	if (r < 0) {
+		r = kftp_data_failed(s, r, NULL);
+		return r ?: 1;
+	}
+	trace_kftp_data(s->id, q->method, 0, &q->result);
+	kftp_session_enter(s, KFTP_STATE_COMMAND);
+	r = kftp_request_advance(s);
+	return r ?: 1;
+}
+
+/*
+ * Active: has the server dialled in? The address is checked, the port is not: RFC 959 wants 20,
+ * many servers use any. Return: 1, -EAGAIN, or an error of this data connection.
+ */
+int kftp_data_accept(struct kftp_session *s, struct kftp_request *q)
+{
+	int r, strangers;
+
+	for (strangers = 0; strangers < MAX_STRANGERS; strangers++) {
+		r = kftp_conn_accept(&s->listener, &s->data);
+		if (!r)
+			r = kftp_conn_peer(&s->data, &q->result.peer);
+		if (!r && kftp_addr_same_host(&q->result.peer, &s->info.peer)) {
+			trace_kftp_data(s->id, q->method, 0, &q->result);
+			kftp_conn_close(&s->listener);
+			return 1;
+		}
+		kftp_conn_close(&s->data);
+		if (r == -EAGAIN)
+			return r;
+		trace_kftp_data(s->id, q->method, -EACCES, &q->result);
+	}
+	return -EACCES;
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What RUN tells the caller.
+ *
+ * At most one event waits beside the DONEs, and no step is taken while it does, so its text may
+ * lie where it came from. DONEs wait in the requests themselves: there is always room for them.
+ * An event is removed only after it was copied out.
+ */
+#include <linux/slab.h>
+
+#include "kftp.h"
+
+/* The request to be reported next. Only RUN takes any out, so it stays. */
+static struct kftp_request *first_done(struct kftp_session *s)
+{
+	struct kftp_request *q;
+
+	spin_lock(&s->lock);
+	q = list_first_entry_or_null(&s->done, struct kftp_request, link);
+	spin_unlock(&s->lock);
+	return q;
+}
+
+bool kftp_event_pending(struct kftp_session *s)
+{
+	return s->event.type || first_done(s) || s->state == KFTP_STATE_CLOSED;
+}
+
+/* One line of the dialogue, if CONNECT asked for it. text stays where it is until the next step. */
+void kftp_event_line(struct kftp_session *s, bool sent, bool more, const char *text, size_t len)
+{
+	if (!(s->config->events & KFTP_WANT_LINE) || WARN_ON_ONCE(s->event.type))
+		return;
+	s->event.type = KFTP_EVENT_LINE;
+	s->event.flags = (sent ? KFTP_EVENT_SENT : 0) | (more ? KFTP_EVENT_MORE : 0);
+	s->event.reply = 0;
+	s->event.text = text;
+	s->event.text_len = len;
+}
+
+static void fill_done(struct kftp_run *out, const struct kftp_request *q)
+{
+	const struct kftp_result *result = &q->result;
+
+	out->type = KFTP_EVENT_DONE;
+	out->event_flags = (result->has_size ? KFTP_EVENT_HAS_SIZE : 0) |
+			   (result->has_mtime ? KFTP_EVENT_HAS_MTIME : 0) |
+			   (result->active ? KFTP_EVENT_ACTIVE : 0);
+	out->user_data = q->user_data;
+	out->error = result->error;
+	out->local_file = result->local_file;
+	out->reply = result->reply;
+	out->bytes = result->bytes;
+	out->nsec = result->nsec;
+	out->local = result->local;
+	out->peer = result->peer;
+	out->remote_size = result->size;
+	out->remote_mtime = result->mtime;
+}
+
+static void fill_event(struct kftp_session *s, struct kftp_run *out)
+{
+	const struct kftp_request *q = s->current_request;
+
+	out->type = s->event.type;
+	out->event_flags = s->event.flags;
+	out->reply = s->event.reply;
+	out->channel = KFTP_ROLE_CONTROL;
+	if (q) {
+		out->user_data = q->user_data;
+		out->bytes = q->result.bytes;
+		out->nsec = ktime_to_ns(ktime_sub(ktime_get(), q->begun));
+	}
+	if (s->event.type == KFTP_EVENT_CONNECTED) {
+		out->local = s->info.local;
+		out->peer = s->info.peer;
+	} else if (q) {
+		out->local = q->result.local;
+		out->peer = q->result.peer;
+	}
+}
+
+/* Which event is next, and where its text lies. */
+static void choose(struct kftp_session *s, struct kftp_run *out, struct kftp_request *done,
+		   const char **text)
+{
+	if (s->event.type) {
+		fill_event(s, out);
+		*text = s->event.text;
+		out->text_len = s->event.text_len;
+	} else if (done) {
+		fill_done(out, done);
+		*text = done->result.text;
+		out->text_len = done->result.text_len;
+	} else {
+		out->type = KFTP_EVENT_CLOSED;
+		out->error = s->closed_error;
+		out->reply = s->closed_reply;
+		*text = s->closed_text;
+		out->text_len = s->closed_text_len;
+	}
+}
+
+static void remove_event(struct kftp_session *s, struct kftp_request *done)
+{
+	if (s->event.type) {
+		memset(&s->event, 0, sizeof(s->event));
+	} else if (done) {
+		spin_lock(&s->lock);
+		list_del(&done->link);
+		s->requests--;
+		spin_unlock(&s->lock);
+		kftp_request_free(done);
+	} else {
+		set_bit(KFTP_HUNG_UP, &s->bits);
+	}
+}
+
+/**
+ * kftp_event_deliver() - Copy the pending event out, and remove it
+ * @s: the session, with an event pending
+ * @out: as it came in, the other members zero
+ * @size: of the caller's structure
+ * @arg: the caller's structure
+ *
+ * Return: 0, or -EFAULT: then the event is still pending.
+ */
+int kftp_event_deliver(struct kftp_session *s, struct kftp_run *out, u32 size,
+		       struct kftp_run __user *arg)
+{
+	struct kftp_request *done = first_done(s);
+	const char *text;
+
+	out->fd = -1;
+	choose(s, out, done, &text);
+	out->size = min_t(u32, size, sizeof(*out));
+	if (out->text_cap && out->text_len &&
+	    copy_to_user(u64_to_user_ptr(out->text), text, min(out->text_cap, out->text_len)))
+		return -EFAULT;
+	if (copy_to_user(arg, out, out->size))
+		return -EFAULT;
+	remove_event(s, done);
+	return 0;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The module's own types, in one place. The contract with user space is uapi/kftp.h.
+ *
+ * Who may touch what in a session:
+ *
+ *  - "RUN": only the one KFTP_RUN that holds KFTP_RUNNING, and release;
+ *  - "lock": under session.lock, from any call;
+ *  - "config": written before it is published by KFTP_CONNECT, constant afterwards.
+ */
+#ifndef KFTP_KFTP_H
+#define KFTP_KFTP_H
+
+#include <linux/fs.h>
+#include <linux/list.h>
+#include <linux/net.h>
+#include <linux/poll.h>
+#include <linux/seq_file.h>
+#include <linux/spinlock.h>
+#include <linux/uaccess.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "uapi/kftp.h"
+#include "reply.h"
+
+struct kftp_session;
+struct kftp_request;
+
+/* A password, or another text from the caller. data is NULL if it was absent. */
+struct kftp_text {
+	char *data;
+	size_t len;
+};
+
+/* What KFTP_CONNECT has stored. Times are in jiffies. */
+struct kftp_config {
+	struct kftp_addr peer;
+	struct kftp_addr source;
+	u32 ifindex;
+	u32 flags;
+	u32 events;
+	enum kftp_data_mode data_mode;
+	unsigned long connect_timeout;
+	unsigned long reply_timeout;
+	unsigned long data_timeout;
+	unsigned long idle_timeout;
+	unsigned long abort_timeout;
+	unsigned long progress_interval;
+	struct kftp_text user;		/* RUN from here on: wiped once sent */
+	struct kftp_text password;
+	struct kftp_text account;
+	/* whose session it is */
+	struct mm_struct *mm;
+	struct net *net;
+	const struct cred *cred;
+};
+
+/* A socket and the session's own entry on its wait queue. */
+struct kftp_conn {
+	struct kftp_session *session;
+	struct file *file;		/* NULL: there is none */
+	struct socket *sock;		/* of file */
+	poll_table pt;
+	wait_queue_entry_t entry;
+	wait_queue_head_t *head;
+	bool want_write;		/* wake up when it can be written */
+};
+
+/* How to get a data connection, in the order in which they are tried. */
+enum kftp_method {
+	KFTP_EPSV,
+	KFTP_PASV,
+	KFTP_EPRT,
+	KFTP_PORT,
+	KFTP_METHODS,
+};
+
+/* How a request ended; becomes its DONE. */
+struct kftp_result {
+	int error;
+	bool local_file;
+	bool active;
+	bool has_size;
+	bool has_mtime;
+	u16 reply;
+	u16 text_len;
+	char text[KFTP_MAX_TEXT];
+	u64 bytes;
+	u64 nsec;
+	u64 size;
+	s64 mtime;
+	struct kftp_addr local;
+	struct kftp_addr peer;
+};
+
+/*
+ * One step of a request. Returns 1 when there was nothing to do and the next step is due, 0 when
+ * it has to wait (for a reply, a connection, data), or an error that ends the session.
+ */
+typedef int (*kftp_step_fn)(struct kftp_session *s, struct kftp_request *q);
+
+/* Takes the reply to a command. Returns 0, or an error that ends the session. */
+typedef int (*kftp_reply_fn)(struct kftp_session *s, const struct kftp_reply *r);
+
+struct kftp_operation {
+	const kftp_step_fn *steps;	/* NULL: not built */
+	bool needs_path;
+	bool needs_file;
+};
+
+struct kftp_request {
+	struct list_head link;		/* lock: in session.queue or session.done */
+	const struct kftp_operation *op;
+	u32 opcode;
+	u32 flags;
+	u64 user_data;
+	u64 offset;
+	u64 expect_size;
+	s64 expect_mtime;
+	struct file *file;
+	bool ending;			/* lock: cancelled or being aborted */
+	/* RUN */
+	const kftp_step_fn *step;	/* the next one */
+	unsigned int tried;		/* methods, as bits */
+	enum kftp_method method;
+	u16 port;			/* passive: where the server listens */
+	bool preliminary;		/* a 1xx came */
+	bool data_ended;
+	int data_error;
+	struct kftp_reply *final;	/* came before the data had ended */
+	ktime_t begun;
+	struct kftp_result result;
+	u32 path_len;
+	char path[];
+};
+
+/* Bytes that came from the network and wait to be written to the file. */
+struct kftp_buffer {
+	struct page *page;
+	unsigned int order;
+	unsigned int start;
+	unsigned int len;
+};
+
+/* One call of KFTP_RUN. */
+struct kftp_call {
+	u64 max_bytes;
+	u64 moved;
+	bool nonblock;
+	struct kftp_buffer buffer;
+};
+
+/* An event other than DONE and CLOSED that waits to be fetched. Its text is borrowed. */
+struct kftp_event {
+	u32 type;
+	u32 flags;
+	u32 reply;
+	const char *text;
+	u32 text_len;
+};
+
+/* Bits of kftp_session.bits */
+#define KFTP_RUNNING	0		/* a KFTP_RUN is in progress */
+#define KFTP_WOKEN	1		/* there may be something to do */
+#define KFTP_HUNG_UP	2		/* CLOSED was fetched */
+
+struct kftp_session {
+	unsigned long bits;
+	wait_queue_head_t wait;
+	struct delayed_work timer;
+	u32 id;				/* in tracepoints */
+
+	struct kftp_config *config;	/* config; NULL until KFTP_CONNECT */
+
+	spinlock_t lock;
+	struct list_head queue;		/* lock: requests to be begun */
+	struct list_head done;		/* lock: requests to be reported */
+	struct kftp_request *current_request;	/* lock to change, RUN to read */
+	unsigned int requests;		/* lock: all of the above */
+	bool cancel_current;		/* lock */
+	bool cancel_session;		/* lock */
+	struct kftp_info info;		/* lock: the snapshot that KFTP_INFO and fdinfo show */
+
+	/* RUN */
+	enum kftp_state state;
+	unsigned long deadline;		/* jiffies */
+	struct kftp_event event;
+	struct kftp_buffer held;	/* after a short write */
+	unsigned long progress_at;	/* jiffies */
+
+	struct kftp_conn control;
+	char *rx;			/* KFTP_MAX_LINE bytes */
+	unsigned int rx_len;
+	unsigned int rx_used;		/* of the line that was taken last */
+	char *tx;			/* the command being sent, or NULL */
+	unsigned int tx_len;
+	unsigned int tx_sent;
+	kftp_reply_fn on_reply;		/* NULL: no reply is owed */
+	void (*on_line)(struct kftp_session *s, const char *line, size_t len);
+	unsigned int lines;		/* since the last command */
+	struct kftp_reply reply;
+
+	struct kftp_conn data;
+	struct kftp_conn listener;
+	unsigned int refused;		/* methods that the server has refused, as bits */
+	bool restart_pending;		/* REST accepted and not yet used up */
+
+	int closed_error;
+	u16 closed_reply;
+	u16 closed_text_len;
+	char closed_text[KFTP_MAX_TEXT];
+};
+
+/* main.c */
+extern struct workqueue_struct *kftp_wq;
+extern bool kftp_allow_userns;
+
+/* device.c */
+extern const struct file_operations kftp_fops;
+
+/* session.c: the states, their deadlines, RUN's loop and its one wait point */
+struct kftp_session *kftp_session_new(void);
+void kftp_session_free(struct kftp_session *s);
+int kftp_session_connect(struct kftp_session *s, const struct kftp_connect *arg);
+long kftp_session_run(struct file *file, struct kftp_session *s, struct kftp_run __user *arg);
+bool kftp_session_is_mine(const struct kftp_config *config);
+void kftp_session_kick(struct kftp_session *s);
+void kftp_session_enter(struct kftp_session *s, enum kftp_state state);
+void kftp_session_set_deadline(struct kftp_session *s, unsigned long timeout);
+void kftp_session_end(struct kftp_session *s, int error, const struct kftp_reply *r);
+
+/* event.c: what RUN tells the caller */
+bool kftp_event_pending(struct kftp_session *s);
+int kftp_event_deliver(struct kftp_session *s, struct kftp_run *out, u32 size,
+		       struct kftp_run __user *arg);
+void kftp_event_line(struct kftp_session *s, bool sent, bool more, const char *text, size_t len);
+
+/* request.c: the queue and the life of a request */
+int kftp_request_submit(struct kftp_session *s, const struct kftp_submit *arg);
+int kftp_request_cancel(struct kftp_session *s, const struct kftp_cancel *arg);
+int kftp_request_next(struct kftp_session *s);
+int kftp_request_advance(struct kftp_session *s);
+void kftp_request_done(struct kftp_session *s, int error, const struct kftp_reply *r);
+void kftp_request_abort(struct kftp_session *s, int error, bool local_file);
+void kftp_request_drop_all(struct kftp_session *s);
+void kftp_request_free(struct kftp_request *q);
+
+/* conn.c: sockets */
+int kftp_addr_check_remote(const struct kftp_addr *a);
+bool kftp_addr_same_host(const struct kftp_addr *a, const struct kftp_addr *b);
+int kftp_addr_to_sockaddr(const struct kftp_addr *a, struct sockaddr_storage *ss);
+int kftp_conn_open(struct kftp_session *s, struct kftp_conn *c, int family);
+int kftp_conn_bind(struct kftp_conn *c, const struct kftp_addr *a);
+int kftp_conn_connect(struct kftp_conn *c, const struct kftp_addr *peer);
+int kftp_conn_is_up(struct kftp_conn *c);
+int kftp_conn_listen(struct kftp_conn *c);
+int kftp_conn_accept(struct kftp_conn *listener, struct kftp_conn *c);
+int kftp_conn_local(struct kftp_conn *c, struct kftp_addr *a);
+int kftp_conn_peer(struct kftp_conn *c, struct kftp_addr *a);
+int kftp_conn_send(struct kftp_conn *c, const void *data, size_t len);
+int kftp_conn_receive(struct kftp_conn *c, void *data, size_t len);
+int kftp_conn_receive_page(struct kftp_conn *c, struct page *page, size_t len);
+void kftp_conn_close(struct kftp_conn *c);
+
+/* control.c: the control connection */
+int kftp_control_connect(struct kftp_session *s);
+int kftp_control_connected(struct kftp_session *s);
+int kftp_control_step(struct kftp_session *s);
+int kftp_control_command(struct kftp_session *s, kftp_reply_fn on_reply, const char *verb,
+			 const char *arg, size_t len);
+int kftp_control_secret(struct kftp_session *s, kftp_reply_fn on_reply, const char *verb,
+			struct kftp_text *secret);
+void kftp_control_close(struct kftp_session *s);
+void kftp_text_wipe(struct kftp_text *t);
+
+/* login.c */
+void kftp_login_banner(struct kftp_session *s, const char *line, size_t len);
+int kftp_login_greeting(struct kftp_session *s, const struct kftp_reply *r);
+
+/* data.c: the data connection */
+int kftp_data_open(struct kftp_session *s, struct kftp_request *q);
+int kftp_data_opened(struct kftp_session *s);
+int kftp_data_failed(struct kftp_session *s, int error, const struct kftp_reply *r);
+int kftp_data_accept(struct kftp_session *s, struct kftp_request *q);
+void kftp_data_close(struct kftp_session *s);
+
+/* transfer.c: requests from their first command to their last reply */
+extern const struct kftp_operation kftp_operations[];
+extern const unsigned int kftp_operation_count;
+bool kftp_transfer_survives(const struct kftp_request *q);
+int kftp_transfer_step(struct kftp_session *s, struct kftp_call *call);
+
+/* mover.c: socket <-> file */
+int kftp_move_in(struct kftp_session *s, struct kftp_request *q, struct kftp_call *call);
+void kftp_buffer_free(struct kftp_buffer *b);
+
+#endif /* KFTP_KFTP_H */

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The queue, and the life of a request: submitted, begun, advanced step by step, done or aborted,
+ * reported, freed.
+ *
+ * SUBMIT and CANCEL come from any thread and touch nothing but what the session's lock guards;
+ * all else is RUN's.
+ */
+#include <linux/file.h>
+#include <linux/slab.h>
+
+#include "kftp.h"
+#include "trace.h"
+
+#define SUBMIT_FLAGS	(KFTP_SUBMIT_ASK_SIZE | KFTP_SUBMIT_ASK_MTIME | \
+			 KFTP_SUBMIT_EXPECT_SIZE | KFTP_SUBMIT_EXPECT_MTIME)
+
+void kftp_request_free(struct kftp_request *q)
+{
+	if (!q)
+		return;
+	if (q->file)
+		fput(q->file);
+	kfree(q);
+}
+
+static int check_submit(const struct kftp_submit *arg)
+{
+	if (arg->flags & ~SUBMIT_FLAGS || arg->reserved[0] || arg->reserved[1])
+		return -EINVAL;
+	if (arg->op > KFTP_OP_QUIT || arg->digest > KFTP_DIGEST_CRC32 ||
+	    arg->cache > KFTP_CACHE_DIRECT || arg->offset > LLONG_MAX ||
+	    arg->length > LLONG_MAX || arg->path_len > KFTP_MAX_PATH ||
+	    arg->path2_len > KFTP_MAX_PATH)
+		return -EINVAL;
+	if (arg->op >= kftp_operation_count || !kftp_operations[arg->op].steps || arg->digest ||
+	    arg->cache || arg->length)
+		return -EOPNOTSUPP;
+	if (kftp_operations[arg->op].needs_path ? !arg->path_len : arg->path_len)
+		return -EINVAL;
+	return arg->path2_len ? -EINVAL : 0;
+}
+
+static struct kftp_request *new_request(const struct kftp_submit *arg)
+{
+	struct kftp_request *q = kzalloc(struct_size(q, path, arg->path_len), GFP_KERNEL_ACCOUNT);
+
+	if (!q)
+		return ERR_PTR(-ENOMEM);
+	q->op = &kftp_operations[arg->op];
+	q->step = q->op->steps;
+	q->opcode = arg->op;
+	q->flags = arg->flags;
+	q->user_data = arg->user_data;
+	q->offset = arg->offset;
+	q->expect_size = arg->expect_size;
+	q->expect_mtime = arg->expect_mtime;
+	q->path_len = arg->path_len;
+	if (copy_from_user(q->path, u64_to_user_ptr(arg->path), arg->path_len)) {
+		kfree(q);
+		return ERR_PTR(-EFAULT);
+	}
+	if (!kftp_text_is_clean(q->path, q->path_len)) {
+		kfree(q);
+		return ERR_PTR(-EINVAL);
+	}
+	return q;
+}
+
+/*
+ * Regular files only, and of a file system that can be written from the kernel: procfs and its
+ * kin look regular too. O_APPEND would ignore the offset.
+ */
+static int take_file(struct kftp_request *q, int fd)
+{
+	struct file *file;
+	int r = 0;
+
+	if (!q->op->needs_file)
+		return fd == -1 ? 0 : -EINVAL;
+	file = fget(fd);
+	if (!file)
+		return -EBADF;
+	if (!(file->f_mode & FMODE_WRITE))
+		r = -EBADF;
+	else if (S_ISFIFO(file_inode(file)->i_mode))
+		r = -EOPNOTSUPP;
+	else if (!S_ISREG(file_inode(file)->i_mode) || file->f_flags & O_APPEND ||
+		 !file->f_op->write_iter || file->f_op->write)
+		r = -EINVAL;
+	if (r)
+		fput(file);
+	else
+		q->file = file;
+	return r;
+}
+
+static int enqueue(struct kftp_session *s, struct kftp_request *q)
+{
+	int r = 0;
+
+	spin_lock(&s->lock);
+	if (s->info.state == KFTP_STATE_CLOSED || s->cancel_session) {
+		r = -ENOTCONN;
+	} else if (s->requests >= KFTP_MAX_QUEUE) {
+		r = -EAGAIN;
+	} else {
+		list_add_tail(&q->link, &s->queue);
+		s->requests++;
+	}
+	spin_unlock(&s->lock);
+	return r;
+}
+
+/* KFTP_SUBMIT */
+int kftp_request_submit(struct kftp_session *s, const struct kftp_submit *arg)
+{
+	struct kftp_request *q;
+	int r;
+
+	r = check_submit(arg);
+	if (r)
+		return r;
+	q = new_request(arg);
+	if (IS_ERR(q))
+		return PTR_ERR(q);
+	r = take_file(q, arg->fd);
+	if (!r)
+		r = enqueue(s, q);
+	if (r) {
+		kftp_request_free(q);
+		return r;
+	}
+	kftp_session_kick(s);
+	return 0;
+}
+
+struct cancelled {
+	unsigned int now;
+	unsigned int already;
+};
+
+static void cancel_requests(struct kftp_session *s, const struct kftp_cancel *arg,
+			    struct cancelled *n)
+{
+	struct kftp_request *q, *next;
+
+	lockdep_assert_held(&s->lock);
+	q = s->current_request;
+	if (q && (arg->what == KFTP_CANCEL_ALL || q->user_data == arg->user_data)) {
+		if (q->ending) {
+			n->already++;
+		} else {
+			q->ending = true;
+			s->cancel_current = true;
+			n->now++;
+		}
+	}
+	list_for_each_entry_safe(q, next, &s->queue, link) {
+		if (arg->what != KFTP_CANCEL_ALL && q->user_data != arg->user_data)
+			continue;
+		q->result.error = -ECANCELED;
+		list_move_tail(&q->link, &s->done);
+		n->now++;
+	}
+}
+
+/* KFTP_CANCEL: posts, and RUN acts. */
+int kftp_request_cancel(struct kftp_session *s, const struct kftp_cancel *arg)
+{
+	struct cancelled n = {};
+
+	if (arg->flags || arg->reserved || arg->what > KFTP_CANCEL_SESSION)
+		return -EINVAL;
+	spin_lock(&s->lock);
+	if (arg->what != KFTP_CANCEL_SESSION) {
+		cancel_requests(s, arg, &n);
+	} else if (s->cancel_session) {
+		n.already++;
+	} else if (s->info.state != KFTP_STATE_NEW && s->info.state != KFTP_STATE_CLOSED) {
+		s->cancel_session = true;
+		n.now++;
+	}
+	spin_unlock(&s->lock);
+	if (n.now)
+		kftp_session_kick(s);
+	return n.now ? 0 : n.already ? -EALREADY : -ENOENT;
+}
+
+/* Begin the next request, if there is one. Return: 1, -EAGAIN, or an error. */
+int kftp_request_next(struct kftp_session *s)
+{
+	struct kftp_request *q;
+	int r;
+
+	spin_lock(&s->lock);
+	q = list_first_entry_or_null(&s->queue, struct kftp_request, link);
+	if (q) {
+		list_del_init(&q->link);
+		s->current_request = q;
+	}
+	spin_unlock(&s->lock);
+	if (!q)
+		return -EAGAIN;
+	q->begun = ktime_get();
+	kftp_session_enter(s, KFTP_STATE_COMMAND);
+	r = kftp_request_advance(s);
+	return r < 0 ? r : 1;
+}
+
+/* Go on with the running request until it has to wait or is done. Return: 0, or an error. */
+int kftp_request_advance(struct kftp_session *s)
+{
+	struct kftp_request *q = s->current_request;
+	int r;
+
+	do {
+		r = (*q->step++)(s, q);
+	} while (r > 0);
+	return r;
+}
+
+/**
+ * kftp_request_done() - The running request has ended
+ * @s: the session
+ * @error: 0 or a negative errno
+ * @r: the reply that says so, or NULL
+ *
+ * It moves to those that are to be reported, and the session is ready for the next one. The step
+ * that calls this returns 0.
+ */
+void kftp_request_done(struct kftp_session *s, int error, const struct kftp_reply *r)
+{
+	struct kftp_request *q = s->current_request;
+	struct kftp_result *result = &q->result;
+
+	result->error = error;
+	result->nsec = ktime_to_ns(ktime_sub(ktime_get(), q->begun));
+	if (r) {
+		result->reply = r->code;
+		result->text_len = r->text_len;
+		memcpy(result->text, r->text, r->text_len);
+	}
+	kftp_data_close(s);
+	kftp_buffer_free(&s->held);
+	kfree(q->final);
+	q->final = NULL;
+	trace_kftp_done(s->id, q->opcode, q->user_data, result);
+	spin_lock(&s->lock);
+	s->current_request = NULL;
+	s->cancel_current = false;
+	list_add_tail(&q->link, &s->done);
+	spin_unlock(&s->lock);
+	kftp_session_enter(s, KFTP_STATE_READY);
+}
+
+/* The reply that was owed when the request was given up. */
+static int on_abandoned(struct kftp_session *s, const struct kftp_reply *r)
+{
+	if (r->code >= 200)
+		kftp_request_done(s, s->current_request->result.error, r);
+	return 0;
+}
+
+/**
+ * kftp_request_abort() - Give the running request up
+ * @s: the session
+ * @error: why
+ * @local_file: whether the local file is the cause
+ *
+ * The data connection is closed, which makes the server give up too. If it owes a reply, that is
+ * waited for, so that the session is usable again when DONE is told.
+ */
+void kftp_request_abort(struct kftp_session *s, int error, bool local_file)
+{
+	struct kftp_request *q = s->current_request;
+
+	spin_lock(&s->lock);
+	q->ending = true;
+	spin_unlock(&s->lock);
+	kftp_data_close(s);
+	q->result.error = error;
+	q->result.local_file = local_file;
+	if (!s->on_reply) {
+		kftp_request_done(s, error, q->final);
+		return;
+	}
+	s->on_reply = on_abandoned;
+	kftp_session_enter(s, KFTP_STATE_ABORTING);
+	kftp_session_set_deadline(s, s->config->abort_timeout);
+}
+
+/* When the session is freed: nobody else can see it any more. */
+void kftp_request_drop_all(struct kftp_session *s)
+{
+	struct kftp_request *q, *next;
+
+	if (s->current_request) {
+		kfree(s->current_request->final);
+		kftp_request_free(s->current_request);
+	}
+	list_splice_tail_init(&s->queue, &s->done);
+	list_for_each_entry_safe(q, next, &s->done, link)
+		kftp_request_free(q);
+}

@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A session: its states, their deadlines, RUN's loop and its one wait point.
+ *
+ * States, in the order in which they are passed, with what ends them if nothing comes:
+ *
+ *   new         opened; CONNECT arms it
+ *   armed       CONNECT has stored; the first RUN begins to connect
+ *   connecting  the control connection's TCP handshake         connect: the session ends
+ *   greeting    until the 220                                  reply: the session ends
+ *   login       USER, PASS, ACCT, FEAT, OPTS, TYPE             reply: the session ends
+ *   ready       nothing under way                              idle: the session ends
+ *   command     a request's commands without data              reply: the session ends
+ *   opening     the data connection's TCP handshake            connect: the next method is tried
+ *   transfer    from RETR to the end of the data               data: the session ends
+ *   finishing   the data has ended, the last reply is due      reply: the session ends
+ *   aborting    given up; the reply still owed is due          abort: the session ends
+ *   quitting    QUIT was sent                                  reply: the session ends
+ *   closed      one DONE for each request, then CLOSED, then nothing but -ENOTCONN
+ *
+ * Only RUN moves a session on, in the context of the process that has armed it, and only one RUN
+ * at a time. Other calls leave what they want under the session's lock, set KFTP_WOKEN and wake
+ * the queue; so do the wake functions of the sockets and the timer.
+ */
+#include <linux/cred.h>
+#include <linux/nsproxy.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <net/net_namespace.h>
+
+#include "kftp.h"
+#include "trace.h"
+
+#define DEFAULT_CONNECT_MS	30000
+#define DEFAULT_REPLY_MS	60000
+#define DEFAULT_DATA_MS		60000
+#define DEFAULT_IDLE_MS		300000
+#define DEFAULT_ABORT_MS	10000
+#define DEFAULT_PROGRESS_MS	500
+
+static atomic_t last_id = ATOMIC_INIT(0);
+
+/* Something may have happened. From any context, under any lock but the wait queue's own. */
+void kftp_session_kick(struct kftp_session *s)
+{
+	set_bit(KFTP_WOKEN, &s->bits);
+	wake_up(&s->wait);
+}
+
+static void timer_fired(struct work_struct *work)
+{
+	kftp_session_kick(container_of(to_delayed_work(work), struct kftp_session, timer));
+}
+
+struct kftp_session *kftp_session_new(void)
+{
+	struct kftp_session *s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
+
+	if (!s)
+		return NULL;
+	s->id = atomic_inc_return(&last_id);
+	init_waitqueue_head(&s->wait);
+	spin_lock_init(&s->lock);
+	INIT_LIST_HEAD(&s->queue);
+	INIT_LIST_HEAD(&s->done);
+	INIT_DELAYED_WORK(&s->timer, timer_fired);
+	return s;
+}
+
+static void config_free(struct kftp_config *config)
+{
+	if (!config)
+		return;
+	kftp_text_wipe(&config->user);
+	kftp_text_wipe(&config->password);
+	kftp_text_wipe(&config->account);
+	if (config->mm)
+		mmdrop(config->mm);
+	if (config->net)
+		put_net(config->net);
+	if (config->cred)
+		put_cred(config->cred);
+	kfree(config);
+}
+
+/*
+ * The last descriptor is closed, so no call is in progress and none will come. Sockets first: after
+ * that only the timer can still wake us, and it is waited for.
+ */
+void kftp_session_free(struct kftp_session *s)
+{
+	kftp_data_close(s);
+	kftp_control_close(s);
+	cancel_delayed_work_sync(&s->timer);
+	kftp_buffer_free(&s->held);
+	kftp_request_drop_all(s);
+	config_free(s->config);
+	kfree(s);
+}
+
+/* Copy a text of the caller's; NULL is "absent". */
+static int take_text(struct kftp_text *t, u64 from, u32 len)
+{
+	if (!from)
+		return len ? -EINVAL : 0;
+	if (len > KFTP_MAX_CREDENTIAL)
+		return -EINVAL;
+	t->data = kzalloc(len + 1, GFP_KERNEL_ACCOUNT);
+	if (!t->data)
+		return -ENOMEM;
+	t->len = len;
+	if (copy_from_user(t->data, u64_to_user_ptr(from), len))
+		return -EFAULT;
+	return kftp_text_is_clean(t->data, len) ? 0 : -EINVAL;
+}
+
+static int take_texts(struct kftp_config *config, const struct kftp_connect *arg)
+{
+	return take_text(&config->user, arg->user, arg->user_len) ?:
+	       take_text(&config->password, arg->password, arg->password_len) ?:
+	       take_text(&config->account, arg->account, arg->account_len);
+}
+
+static unsigned long timeout_of(u32 ms, u32 fallback)
+{
+	return min_t(unsigned long, msecs_to_jiffies(ms ?: fallback), LONG_MAX / 2);
+}
+
+static int check_connect(const struct kftp_connect *arg)
+{
+	if (arg->flags & ~KFTP_CONNECT_LOW_PORTS || arg->reserved[0] || arg->reserved[1])
+		return -EINVAL;
+	if (arg->events & ~(KFTP_WANT_LINE | KFTP_WANT_PROGRESS | KFTP_WANT_DATA))
+		return -EINVAL;
+	if (arg->tls > KFTP_TLS_IMPLICIT || arg->data_mode > KFTP_DATA_ACTIVE ||
+	    arg->pipelining > 2)
+		return -EINVAL;
+	if (arg->source.family && arg->source.family != arg->peer.family)
+		return -EINVAL;
+	if (arg->ifindex > INT_MAX)
+		return -EINVAL;
+	if (arg->tls != KFTP_TLS_NONE || arg->pipelining || arg->events & KFTP_WANT_DATA)
+		return -EOPNOTSUPP;
+	return kftp_addr_check_remote(&arg->peer);
+}
+
+static void fill_config(struct kftp_config *config, const struct kftp_connect *arg)
+{
+	config->peer = arg->peer;
+	config->source = arg->source;
+	config->ifindex = arg->ifindex;
+	config->flags = arg->flags;
+	config->events = arg->events;
+	config->data_mode = arg->data_mode;
+	config->connect_timeout = timeout_of(arg->connect_ms, DEFAULT_CONNECT_MS);
+	config->reply_timeout = timeout_of(arg->reply_ms, DEFAULT_REPLY_MS);
+	config->data_timeout = timeout_of(arg->data_ms, DEFAULT_DATA_MS);
+	config->idle_timeout = timeout_of(arg->idle_ms, DEFAULT_IDLE_MS);
+	config->abort_timeout = timeout_of(arg->abort_ms, DEFAULT_ABORT_MS);
+	config->progress_interval = timeout_of(arg->progress_ms, DEFAULT_PROGRESS_MS);
+	config->mm = current->mm;
+	mmgrab(config->mm);
+	config->net = get_net(current->nsproxy->net_ns);
+	config->cred = get_current_cred();
+}
+
+/* KFTP_CONNECT: only stores. */
+int kftp_session_connect(struct kftp_session *s, const struct kftp_connect *arg)
+{
+	struct kftp_config *config;
+	int r;
+
+	r = check_connect(arg);
+	if (r)
+		return r;
+	config = kzalloc(sizeof(*config), GFP_KERNEL_ACCOUNT);
+	if (!config)
+		return -ENOMEM;
+	r = take_texts(config, arg);
+	if (r)
+		goto fail;
+	fill_config(config, arg);
+	spin_lock(&s->lock);
+	if (s->config) {
+		r = -EISCONN;
+	} else {
+		s->info.state = KFTP_STATE_ARMED;
+		s->state = KFTP_STATE_ARMED;
+		/* pairs with those who read it without the lock */
+		smp_store_release(&s->config, config);
+	}
+	spin_unlock(&s->lock);
+	if (r)
+		goto fail;
+	kftp_session_kick(s);
+	return 0;
+fail:
+	config_free(config);
+	return r;
+}
+
+/*
+ * Whoever has armed the session may work with it: the same memory (so no fork, no exec, no passed
+ * descriptor), the same namespaces and the same rights.
+ */
+bool kftp_session_is_mine(const struct kftp_config *config)
+{
+	const struct cred *now = current_cred(), *then = config->cred;
+
+	return current->mm == config->mm &&
+	       net_eq(current->nsproxy->net_ns, config->net) &&
+	       now->user_ns == then->user_ns &&
+	       uid_eq(now->fsuid, then->fsuid) && gid_eq(now->fsgid, then->fsgid) &&
+	       cap_issubset(now->cap_effective, then->cap_effective) &&
+	       cap_issubset(then->cap_effective, now->cap_effective);
+}
+
+void kftp_session_enter(struct kftp_session *s, enum kftp_state state)
+{
+	trace_kftp_state(s->id, s->state, state);
+	spin_lock(&s->lock);
+	s->state = state;
+	s->info.state = state;
+	spin_unlock(&s->lock);
+	if (state == KFTP_STATE_READY)
+		kftp_session_set_deadline(s, s->config->idle_timeout);
+}
+
+void kftp_session_set_deadline(struct kftp_session *s, unsigned long timeout)
+{
+	s->deadline = jiffies + timeout;
+}
+
+/**
+ * kftp_session_end() - End the session
+ * @s: the session
+ * @error: why; 0 if it was asked to
+ * @r: the reply that says why, or NULL
+ *
+ * Leaves one DONE for each request, in order: the running one's carries the cause, unless it was
+ * being aborted for a cause of its own. CLOSED follows them.
+ */
+void kftp_session_end(struct kftp_session *s, int error, const struct kftp_reply *r)
+{
+	struct kftp_request *q = s->current_request;
+	int cause = error;
+
+	if (s->state == KFTP_STATE_CLOSED)
+		return;
+	if (q) {
+		if (q->result.error)
+			cause = q->result.error;
+		else if (s->state == KFTP_STATE_QUITTING || kftp_transfer_survives(q))
+			cause = 0;
+		kftp_request_done(s, cause, r);
+	}
+	kftp_data_close(s);
+	kftp_control_close(s);
+	s->closed_error = error;
+	if (r) {
+		s->closed_reply = r->code;
+		s->closed_text_len = r->text_len;
+		memcpy(s->closed_text, r->text, r->text_len);
+	}
+	kftp_session_enter(s, KFTP_STATE_CLOSED);
+	spin_lock(&s->lock);
+	list_for_each_entry(q, &s->queue, link)
+		q->result.error = -ECANCELED;
+	list_splice_tail_init(&s->queue, &s->done);
+	spin_unlock(&s->lock);
+}
+
+/* Has somebody cancelled? Return: 1 if that changed anything, 0 if not. */
+static int take_cancel(struct kftp_session *s)
+{
+	bool session, request;
+
+	spin_lock(&s->lock);
+	session = s->cancel_session;
+	request = s->cancel_current && s->current_request;
+	s->cancel_current = false;
+	spin_unlock(&s->lock);
+	if (session)
+		kftp_session_end(s, -ECANCELED, NULL);
+	else if (request)
+		kftp_request_abort(s, -ECANCELED, false);
+	return session || request;
+}
+
+/* Return: 1 if something moved, -EAGAIN if nothing can, or an error that ends the session. */
+static int session_step(struct kftp_session *s, struct kftp_call *call)
+{
+	int r;
+
+	if (take_cancel(s))
+		return 1;
+	switch (s->state) {
+	case KFTP_STATE_ARMED:
+		return kftp_control_connect(s);
+	case KFTP_STATE_CONNECTING:
+		return kftp_control_connected(s);
+	default:
+		break;
+	}
+	r = kftp_control_step(s);
+	if (r != -EAGAIN)
+		return r;
+	switch (s->state) {
+	case KFTP_STATE_READY:
+		return kftp_request_next(s);
+	case KFTP_STATE_OPENING:
+		return kftp_data_opened(s);
+	case KFTP_STATE_TRANSFER:
+		return kftp_transfer_step(s, call);
+	default:
+		return -EAGAIN;
+	}
+}
+
+/* The deadline has passed and a try has found nothing. */
+static void session_expired(struct kftp_session *s)
+{
+	int r = -ETIMEDOUT;
+
+	if (s->state == KFTP_STATE_OPENING)
+		r = kftp_data_failed(s, -ETIMEDOUT, NULL);
+	if (r < 0)
+		kftp_session_end(s, r, NULL);
+}
+
+/*
+ * Drive the session until an event is pending. Return: 0, -EAGAIN if it would have to wait, or
+ * -ERESTARTNOHAND.
+ */
+static int session_drive(struct kftp_session *s, struct kftp_call *call)
+{
+	long left;
+	int r;
+
+	while (!kftp_event_pending(s)) {
+		if (signal_pending(current))
+			return -ERESTARTNOHAND;
+		cond_resched();
+
+		/* what happens after this line is seen by the try, or wakes us */
+		clear_bit(KFTP_WOKEN, &s->bits);
+		smp_mb__after_atomic();
+		r = session_step(s, call);
+		if (r > 0)
+			continue;
+		if (r == -EINTR)	/* the local file, with a signal pending */
+			return -ERESTARTNOHAND;
+		if (r != -EAGAIN) {
+			kftp_session_end(s, r, NULL);
+			continue;
+		}
+		left = (long)(s->deadline - jiffies);
+		if (left <= 0) {
+			session_expired(s);
+			continue;
+		}
+		if (call->nonblock) {
+			mod_delayed_work(kftp_wq, &s->timer, left);
+			return -EAGAIN;
+		}
+		spin_lock(&s->lock);
+		s->info.sleeps++;
+		spin_unlock(&s->lock);
+		/* the one wait point */
+		if (wait_event_interruptible_timeout(s->wait, test_bit(KFTP_WOKEN, &s->bits),
+						     left) < 0)
+			return -ERESTARTNOHAND;
+	}
+	return 0;
+}
+
+static int copy_run_in(struct kftp_run *run, struct kftp_run __user *arg)
+{
+	const size_t in = offsetof(struct kftp_run, type);
+
+	memset(run, 0, sizeof(*run));
+	if (copy_from_user(run, arg, in))
+		return -EFAULT;
+	if (run->size < in || run->flags & ~KFTP_RUN_NONBLOCK || run->reserved_in)
+		return -EINVAL;
+	return 0;
+}
+
+/* KFTP_RUN */
+long kftp_session_run(struct file *file, struct kftp_session *s, struct kftp_run __user *arg)
+{
+	/* pairs with kftp_session_connect() */
+	const struct kftp_config *config = smp_load_acquire(&s->config);
+	struct kftp_call call = {};
+	struct kftp_run run;
+	long r;
+
+	r = copy_run_in(&run, arg);
+	if (r)
+		return r;
+	if (!config)
+		return -ENOTCONN;
+	if (!kftp_session_is_mine(config))
+		return -EPERM;
+	if (test_and_set_bit_lock(KFTP_RUNNING, &s->bits))
+		return -EBUSY;
+	call.max_bytes = run.max_bytes;
+	call.nonblock = (file->f_flags & O_NONBLOCK) || (run.flags & KFTP_RUN_NONBLOCK);
+	spin_lock(&s->lock);
+	s->info.runs++;
+	spin_unlock(&s->lock);
+	if (test_bit(KFTP_HUNG_UP, &s->bits)) {
+		r = -ENOTCONN;
+	} else {
+		cancel_delayed_work(&s->timer);
+		r = session_drive(s, &call);
+		if (!r)
+			r = kftp_event_deliver(s, &run, run.size, arg);
+		if (r != -EAGAIN)	/* there may be more to do: poll() says so */
+			set_bit(KFTP_WOKEN, &s->bits);
+	}
+	kftp_buffer_free(&call.buffer);
+	clear_bit_unlock(KFTP_RUNNING, &s->bits);
+	/* those who polled meanwhile were told 0 */
+	smp_mb__after_atomic();
+	if (test_bit(KFTP_WOKEN, &s->bits))
+		wake_up(&s->wait);
+	return r;
+}
