@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Starts and stops vsftpd, ProFTPD, Pure-FTPd and pyftpdlib, unpacked below build/servers.
+
+Each listens on all IPv4 and IPv6 addresses on a port of its own, lets the system user in whose home
+directory the files are, and logs every command it gets, so that a test can see REST or QUIT.
+To be run as root in a guest: it binds /dev/log and the servers read /etc/shadow.
+"""
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+BUILD = HERE.parent.parent / "build"
+UNPACKED = BUILD / "servers"
+LIBRARIES = ":".join(str(UNPACKED / d) for d in ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"))
+
+
+def free_port():
+    """A port nobody listens on now. The servers bind it at once, so a clash is unlikely."""
+    with socket.socket(socket.AF_INET6) as s:
+        s.bind(("::", 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    """A server process, its directory, its log. Subclasses say how it is started and what its log means."""
+
+    name = ""
+    #: a regular expression whose group 1 is a command line in the log
+    command_pattern = ""
+
+    def __init__(self, directory, user, password, rate=0, port=0):
+        """rate: bytes per second of a download, 0 for no limit."""
+        self.directory = Path(directory)
+        self.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self.user, self.password, self.rate = user, password, rate
+        self.port = port or free_port()
+        self.log = self.directory / f"{self.name}.log"
+        self.log.touch()
+        self.process = None
+
+    def command(self):
+        raise NotImplementedError
+
+    def start(self):
+        environment = dict(os.environ, LD_LIBRARY_PATH=LIBRARIES)
+        with open(self.directory / "output", "ab") as output:
+            self.process = subprocess.Popen(
+                [str(a) for a in self.command()], env=environment, stdin=subprocess.DEVNULL,
+                stdout=output, stderr=output, start_new_session=True, cwd="/")
+        self._await_listening()
+        return self
+
+    def _await_listening(self, seconds=30):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+                return
+            except OSError:
+                if self.process.poll() is not None:
+                    break
+                time.sleep(0.05)
+        raise RuntimeError(f"{self.name} does not listen:\n" + (self.directory / "output").read_text() + self.log_text())
+
+    def _signal_all(self, number):
+        """The server and the processes it forked for its sessions: their session id is the server's."""
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rsplit(")", 1)[1].split()
+                if int(fields[3]) == self.process.pid:
+                    os.kill(int(stat.parent.name), number)
+            except (OSError, IndexError):
+                continue  # it has just ended
+
+    def stop(self):
+        self._end(signal.SIGTERM)
+
+    def kill(self):
+        """Ends the server and its sessions at once, as a crash would."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number):
+        if self.process is None:
+            return
+        self._signal_all(number)
+        try:
+            self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            pass
+        self._signal_all(signal.SIGKILL)  # those that outlived it, with their sockets
+        self.process.wait()
+        self.process = None
+
+    def log_text(self):
+        return self.log.read_text(errors="replace")
+
+    def mark(self):
+        """The log's present length: commands(mark) gives what came after."""
+        return self.log.stat().st_size
+
+    def commands(self, mark=0):
+        """The command lines received since mark, in order, as the server logged them."""
+        text = self.log.read_bytes()[mark:].decode(errors="replace")
+        return re.findall(self.command_pattern, text, re.MULTILINE)
+
+    def url(self, path="", host="127.0.0.1"):
+        return f"ftp://{self.user}@{host}:{self.port}/{path}"
+
+
+class Vsftpd(Server):
+    name = "vsftpd"
+    command_pattern = r'FTP command: Client "[^"]*", "(.*)"$'
+
+    def command(self):
+        Path("/run/vsftpd/empty").mkdir(parents=True, exist_ok=True)
+        configuration = self.directory / "vsftpd.conf"
+        configuration.write_text(f"""
+listen=NO
+listen_ipv6=YES
+listen_port={self.port}
+background=NO
+anonymous_enable=NO
+local_enable=YES
+write_enable=YES
+local_max_rate={self.rate}
+pam_service_name=other
+secure_chroot_dir=/run/vsftpd/empty
+seccomp_sandbox=NO
+connect_from_port_20=NO
+log_ftp_protocol=YES
+xferlog_enable=YES
+xferlog_std_format=NO
+vsftpd_log_file={self.log}
+delay_failed_login=0
+max_login_fails=3
+""".lstrip())
+        return [UNPACKED / "usr/sbin/vsftpd", configuration]
+
+
+class Proftpd(Server):
+    name = "proftpd"
+    command_pattern = r"^command: (.*)$"
+
+    def command(self):
+        configuration = self.directory / "proftpd.conf"
+        limit = f"TransferRate RETR {max(1, self.rate // 1024)}" if self.rate else ""
+        configuration.write_text(f"""
+ModulePath {UNPACKED}/usr/lib/proftpd
+ServerName test
+ServerType standalone
+Port {self.port}
+UseIPv6 on
+User nobody
+Group nogroup
+UseReverseDNS off
+DelayTable none
+AuthOrder mod_auth_unix.c
+AllowStoreRestart on
+AllowRetrieveRestart on
+WtmpLog off
+TransferLog none
+PidFile {self.directory}/pid
+ScoreboardFile {self.directory}/scoreboard
+SystemLog {self.directory}/system.log
+LogFormat commands "command: %r"
+ExtendedLog {self.log} ALL commands
+{limit}
+""".lstrip())
+        return [UNPACKED / "usr/sbin/proftpd", "-n", "-q", "-c", configuration]
+
+
+class PureFtpd(Server):
+    name = "pure-ftpd"
+
+    def start(self):
+        self.syslog = SyslogReceiver.get()
+        self.syslog.add(self.log)
+        return super().start()
+
+    def command(self):
+        limit = ["-T", f":{max(1, self.rate // 1024)}"] if self.rate else []
+        return [UNPACKED / "usr/sbin/pure-ftpd", "-S", str(self.port), "-l", "unix", "-H", "-d", "-c", "100", "-C", "100",
+                "-g", self.directory / "pid", *limit]
+
+    def commands(self, mark=0):
+        """It logs the verb and the argument in brackets of their own: 'Command [rest] [1000]'."""
+        text = self.log.read_bytes()[mark:].decode(errors="replace")
+        found = re.findall(r"\[DEBUG\] Command \[([^\]]*)\] \[(.*)\]$", text, re.MULTILINE)
+        return [f"{verb.upper()} {argument}".strip() for verb, argument in found]
+
+
+class Pyftpdlib(Server):
+    name = "pyftpdlib"
+    command_pattern = r"<- (.*)$"
+
+    def command(self):
+        return ["/usr/bin/python3", HERE / "pyftpd.py", "--port", self.port, "--user", self.user,
+                "--password", self.password, "--directory", os.path.expanduser(f"~{self.user}"),
+                "--log", self.log, "--rate", self.rate]
+
+
+class SyslogReceiver:
+    """Pure-FTPd logs to syslog only. This is /dev/log: it copies each message to the logs that ask for it."""
+
+    _instance = None
+
+    @classmethod
+    def get(cls):
+        if cls._instance is None:
+            cls._instance = cls()
+        return cls._instance
+
+    def __init__(self, path="/dev/log"):
+        if os.path.lexists(path):
+            os.unlink(path)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(path)
+        os.chmod(path, 0o666)
+        self._logs = set()
+        threading.Thread(target=self._receive, daemon=True).start()
+
+    def add(self, log):
+        self._logs.add(log)
+
+    def _receive(self):
+        while True:
+            message = self._socket.recv(65536).rstrip(b"\n\0") + b"\n"
+            for log in self._logs:
+                with open(log, "ab") as f:
+                    f.write(message)
+
+
+ALL = {c.name: c for c in (Vsftpd, Proftpd, PureFtpd, Pyftpdlib)}
+
+
+def main():
+    """real.py NAME DIRECTORY USER PASSWORD PORT: runs one server in the foreground, for shell scripts."""
+    name, directory, user, password, port = sys.argv[1:]
+    server = ALL[name](directory, user, password, port=int(port)).start()
+    try:
+        print(f"{name} listens on port {port}", flush=True)
+        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    finally:
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()
