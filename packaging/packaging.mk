@@ -6,10 +6,13 @@ export UNITDIR ?= $(shell pkg-config --variable=systemdsystemunitdir systemd)
 export UDEVDIR ?= $(patsubst %/systemd/system,%/udev,$(UNITDIR))
 SYSUSERSDIR ?= $(shell pkg-config --variable=sysusersdir systemd)
 TMPFILESDIR ?= $(shell pkg-config --variable=tmpfilesdir systemd)
+CATALOGDIR ?= $(shell pkg-config --variable=catalogdir systemd)
+INCLUDEDIR ?= $(PREFIX)/include
+LIBDIR ?= $(PREFIX)/lib
 
-install: install-system
+install: install-system install-dev
 
-.PHONY: install-system deb check-version
+.PHONY: install-system install-dev deb check-version
 install-system:
 	@test -n "$(UNITDIR)" || { echo "pkg-config knows no systemd: install systemd-dev or systemd, or set UNITDIR=" >&2; exit 1; }
 	install -d $(DESTDIR)$(UNITDIR)
@@ -19,7 +22,13 @@ install-system:
 	install -D -m 0644 systemd/kftp.rules $(DESTDIR)$(UDEVDIR)/rules.d/60-kftp.rules
 	install -D -m 0644 systemd/kftp.sysusers $(DESTDIR)$(SYSUSERSDIR)/kftp.conf
 	install -D -m 0644 systemd/kftp.tmpfiles $(DESTDIR)$(TMPFILESDIR)/kftp.conf
+	install -D -m 0644 userspace/kftpd/kftp.catalog $(DESTDIR)$(CATALOGDIR)/kftp.catalog
 	install -d $(DESTDIR)/etc/kftp.d
+
+install-dev: userspace
+	install -d $(DESTDIR)$(INCLUDEDIR)/kftp $(DESTDIR)$(LIBDIR)
+	install -m 0644 src/uapi/kftp.h userspace/libkftp/libkftp.h $(DESTDIR)$(INCLUDEDIR)/kftp/
+	install -m 0644 $(LIBKFTP) $(DESTDIR)$(LIBDIR)/libkftp.a
 
 # The packages, in build/deb. From a copy of the tree: a checkout and an unpacked archive are alike to it.
 deb: check-version
