@@ -149,7 +149,8 @@ static int send_active(struct kftp_session *s, struct kftp_request *q)
 
 	if (q->method == KFTP_PORT) {
 		n = scnprintf(arg, sizeof(arg), "%u,%u,%u,%u,%u,%u", local->addr[0],
-			      local->addr[1], local->addr[2], local->addr[3], port >> 8, port & 255);
+			      local->addr[1], local->addr[2], local->addr[3],
+			      port >> 8, port & 255);
 		return kftp_control_command(s, on_port, "PORT", arg, n);
 	}
 	if (local->family == AF_INET6)

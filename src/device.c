@@ -27,23 +27,21 @@ static_assert(sizeof(struct kftp_tls) == 32);
 static_assert(sizeof(struct kftp_cancel) == 24);
 
 /*
- * Copy a structure in that begins with its own size. Smaller ones are from before it grew; of
- * larger ones, what this module does not know has to be zero.
+ * Copy a structure in that begins with its own size. Of larger ones, from after it has grown,
+ * what this module does not know has to be zero.
  */
-static int copy_in(void *dst, size_t size, size_t smallest, const void __user *src)
+static int copy_in(void *dst, size_t size, const void __user *src)
 {
 	u32 theirs;
 
 	if (get_user(theirs, (const u32 __user *)src))
 		return -EFAULT;
-	if (theirs < smallest)
+	if (theirs < size)	/* there is no older version yet */
 		return -EINVAL;
 	if (theirs > PAGE_SIZE)
 		return -E2BIG;
 	return copy_struct_from_user(dst, size, src, theirs);
 }
-
-#define COPY_IN(dst, src)	copy_in(dst, sizeof(*(dst)), sizeof(*(dst)), src)
 
 static long ioctl_info(struct kftp_session *s, struct kftp_info __user *arg)
 {
@@ -70,7 +68,7 @@ static long ioctl_info(struct kftp_session *s, struct kftp_info __user *arg)
 static long ioctl_connect(struct kftp_session *s, const void __user *arg)
 {
 	struct kftp_connect connect;
-	int r = COPY_IN(&connect, arg);
+	int r = copy_in(&connect, sizeof(connect), arg);
 
 	return r ?: kftp_session_connect(s, &connect);
 }
@@ -78,6 +76,7 @@ static long ioctl_connect(struct kftp_session *s, const void __user *arg)
 /* Only the one who armed the session may work with it. */
 static int check_owner(struct kftp_session *s)
 {
+	/* pairs with kftp_session_connect() */
 	const struct kftp_config *config = smp_load_acquire(&s->config);
 
 	if (!config)
@@ -88,7 +87,7 @@ static int check_owner(struct kftp_session *s)
 static long ioctl_submit(struct kftp_session *s, const void __user *arg)
 {
 	struct kftp_submit submit;
-	int r = COPY_IN(&submit, arg);
+	int r = copy_in(&submit, sizeof(submit), arg);
 
 	return r ?: check_owner(s) ?: kftp_request_submit(s, &submit);
 }
@@ -96,7 +95,7 @@ static long ioctl_submit(struct kftp_session *s, const void __user *arg)
 static long ioctl_adopt(struct kftp_session *s, const void __user *arg)
 {
 	struct kftp_adopt adopt;
-	int r = COPY_IN(&adopt, arg);
+	int r = copy_in(&adopt, sizeof(adopt), arg);
 
 	return r ?: check_owner(s) ?: -EOPNOTSUPP;
 }
@@ -104,7 +103,7 @@ static long ioctl_adopt(struct kftp_session *s, const void __user *arg)
 static long ioctl_tls(struct kftp_session *s, const void __user *arg)
 {
 	struct kftp_tls tls;
-	int r = COPY_IN(&tls, arg);
+	int r = copy_in(&tls, sizeof(tls), arg);
 
 	return r ?: check_owner(s) ?: -EOPNOTSUPP;
 }
@@ -112,7 +111,7 @@ static long ioctl_tls(struct kftp_session *s, const void __user *arg)
 static long ioctl_cancel(struct kftp_session *s, const void __user *arg)
 {
 	struct kftp_cancel cancel;
-	int r = COPY_IN(&cancel, arg);
+	int r = copy_in(&cancel, sizeof(cancel), arg);
 
 	return r ?: kftp_request_cancel(s, &cancel);
 }
@@ -201,7 +200,7 @@ static void show_address(struct seq_file *m, const char *label, const struct kft
 	struct sockaddr_storage ss;
 
 	if (a->family && kftp_addr_to_sockaddr(a, &ss) > 0)
-		seq_printf(m, "%s:\t%pISpsc\n", label, &ss);
+		seq_printf(m, "%s:\t%pISpc\n", label, &ss);
 }
 
 static void kftp_show_fdinfo(struct seq_file *m, struct file *file)

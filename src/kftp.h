@@ -173,7 +173,7 @@ struct kftp_session {
 
 	struct kftp_config *config;	/* config; NULL until KFTP_CONNECT */
 
-	spinlock_t lock;
+	spinlock_t lock;		/* what others post, and what they are shown */
 	struct list_head queue;		/* lock: requests to be begun */
 	struct list_head done;		/* lock: requests to be reported */
 	struct kftp_request *current_request;	/* lock to change, RUN to read */

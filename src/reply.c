@@ -14,7 +14,7 @@
 #include "reply.h"
 
 #define TELNET_IAC	0xff
-#define TELNET_WILL	0xfb	/* WILL, WONT, DO, DONT carry an option */
+#define TELNET_WILL	0xfb	/* from here on they carry an option: RFC 854 */
 
 /**
  * kftp_line_clean() - Undo the Telnet coding of one line, in place

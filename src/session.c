@@ -343,8 +343,8 @@ static int session_drive(struct kftp_session *s, struct kftp_call *call)
 			return -ERESTARTNOHAND;
 		cond_resched();
 
-		/* what happens after this line is seen by the try, or wakes us */
 		clear_bit(KFTP_WOKEN, &s->bits);
+		/* what happens from here on is seen by the try, or wakes us */
 		smp_mb__after_atomic();
 		r = session_step(s, call);
 		if (r > 0)
@@ -423,7 +423,7 @@ long kftp_session_run(struct file *file, struct kftp_session *s, struct kftp_run
 	kftp_buffer_free(&call.buffer);
 	clear_bit_unlock(KFTP_RUNNING, &s->bits);
 	/* those who polled meanwhile were told 0 */
-	smp_mb__after_atomic();
+	smp_mb__after_atomic();	/* as kftp_poll() reads: RUNNING, then WOKEN */
 	if (test_bit(KFTP_WOKEN, &s->bits))
 		wake_up(&s->wait);
 	return r;

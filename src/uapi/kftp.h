@@ -240,7 +240,7 @@ enum kftp_cache {
 #define KFTP_SUBMIT_ASK_SIZE	(1U << 0)	/* SIZE before RETR; fewer or more bytes: EBADMSG */
 #define KFTP_SUBMIT_ASK_MTIME	(1U << 1)	/* MDTM before RETR */
 #define KFTP_SUBMIT_EXPECT_SIZE	(1U << 2)	/* expect_size holds, or ESTALE; implies ASK_SIZE */
-#define KFTP_SUBMIT_EXPECT_MTIME (1U << 3)	/* expect_mtime holds, or ESTALE; implies ASK_MTIME */
+#define KFTP_SUBMIT_EXPECT_MTIME (1U << 3)	/* the same for expect_mtime and ASK_MTIME */
 
 /*
  * Queue a request. fd is the local file of a transfer (-1 where there is none): a regular file,
@@ -326,7 +326,7 @@ struct kftp_run {
 	__u32 local_file;		/* DONE: 1 if error came from the local file */
 	__aligned_u64 bytes;		/* moved by this request, so far or in all */
 	__aligned_u64 nsec;		/* since the request was begun */
-	struct kftp_addr local;		/* control connection in CONNECTED, data connection in DONE */
+	struct kftp_addr local;		/* CONNECTED: control connection; else: data connection */
 	struct kftp_addr peer;
 	__aligned_u64 remote_size;
 	kftp_s64 remote_mtime;		/* seconds since 1970, UTC */
