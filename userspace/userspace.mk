@@ -11,6 +11,9 @@ MANDIR ?= $(PREFIX)/share/man
 
 CFLAGS ?= -O2 -g
 WERROR ?= -Werror
+# V=1 shows the commands.
+Q := $(if $(V),,@)
+SAY = $(if $(V),,@echo "  $(1)	$@")
 
 US := $(B)/userspace
 US_INCLUDE := $(US)/include
@@ -45,11 +48,11 @@ userspace: $(LIBKFTP) $(KFTP) $(KFTPD)
 
 $(US_INCLUDE)/kftp/kftp.h: src/uapi/kftp.h
 	@mkdir -p $(@D)
-	ln -sf $(CURDIR)/$< $@
+	@ln -sf $(CURDIR)/$< $@
 
 $(US_INCLUDE)/kftp-version.h: VERSION
 	@mkdir -p $(@D)
-	echo '#define KFTP_VERSION "$(VERSION)"' > $@
+	@echo '#define KFTP_VERSION "$(VERSION)"' > $@
 
 # ---- Objects: build/userspace/X.o from userspace/X.c -------------------------------------------
 
@@ -57,20 +60,24 @@ US_OBJECT = $(CC) $(US_CPPFLAGS) $(LIBKFTP_PC_CFLAGS) $(CPPFLAGS) $(US_CFLAGS) $
 
 $(US)/%.o: userspace/%.c | $(US_HEADERS)
 	@mkdir -p $(@D)
-	$(US_OBJECT)
+	$(call SAY,CC)
+	$(Q)$(US_OBJECT)
 
 $(US)/kftpd/%.o: US_CPPFLAGS += $(KFTPD_PC_CFLAGS)
 
 $(LIBKFTP): $(LIBKFTP_SOURCES:userspace/%.c=$(US)/%.o)
-	rm -f $@
-	$(AR) rcs $@ $^
+	$(call SAY,AR)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
 
 $(KFTP): $(KFTP_SOURCES:userspace/%.c=$(US)/%.o) $(LIBKFTP)
-	$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBKFTP_PC_LIBS)
+	$(call SAY,LD)
+	$(Q)$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBKFTP_PC_LIBS)
 
 ifneq ($(KFTPD),)
 $(KFTPD): $(KFTPD_SOURCES:userspace/%.c=$(US)/%.o) $(LIBKFTP)
-	$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBKFTP_PC_LIBS) $(KFTPD_PC_LIBS)
+	$(call SAY,LD)
+	$(Q)$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBKFTP_PC_LIBS) $(KFTPD_PC_LIBS)
 endif
 
 # ---- Unit tests: build/unit/test-X from tests/unit/test-X.c, under ASan and UBSan ----------------
@@ -96,29 +103,36 @@ unit: $(UNIT_TESTS)
 
 $(UNIT)/obj/userspace/%.o: userspace/%.c | $(US_HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(US_CPPFLAGS) $(LIBKFTP_PC_CFLAGS) $(KFTPD_PC_CFLAGS) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call SAY,CC)
+	$(Q)$(CC) $(US_CPPFLAGS) $(LIBKFTP_PC_CFLAGS) $(KFTPD_PC_CFLAGS) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(UNIT)/obj/src/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(UNIT_KERNEL_CPPFLAGS) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call SAY,CC)
+	$(Q)$(CC) $(UNIT_KERNEL_CPPFLAGS) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(UNIT_ARCHIVE): $(UNIT_ARCHIVED:%.c=$(UNIT)/obj/%.o)
-	rm -f $@
-	$(AR) rcs $@ $^
+	$(call SAY,AR)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
 
 $(UNIT_USER_TESTS:$(UNIT)/%=$(UNIT)/obj/%.o): $(UNIT)/obj/%.o: tests/unit/%.c | $(US_HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(US_CPPFLAGS) $(LIBKFTP_PC_CFLAGS) $(KFTPD_PC_CFLAGS) $(CMOCKA_PC_CFLAGS) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call SAY,CC)
+	$(Q)$(CC) $(US_CPPFLAGS) $(LIBKFTP_PC_CFLAGS) $(KFTPD_PC_CFLAGS) $(CMOCKA_PC_CFLAGS) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(UNIT_USER_TESTS): $(UNIT)/%: $(UNIT)/obj/%.o $(UNIT_ARCHIVE)
-	$(CC) $(UNIT_CFLAGS) -o $@ $^ $(LIBKFTP_PC_LIBS) $(KFTPD_PC_LIBS) $(CMOCKA_PC_LIBS)
+	$(call SAY,LD)
+	$(Q)$(CC) $(UNIT_CFLAGS) -o $@ $^ $(LIBKFTP_PC_LIBS) $(KFTPD_PC_LIBS) $(CMOCKA_PC_LIBS)
 
 $(UNIT_KERNEL_TESTS:$(UNIT)/%=$(UNIT)/obj/%.o): $(UNIT)/obj/%.o: tests/unit/%.c
 	@mkdir -p $(@D)
-	$(CC) $(UNIT_KERNEL_CPPFLAGS) $(CMOCKA_PC_CFLAGS) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call SAY,CC)
+	$(Q)$(CC) $(UNIT_KERNEL_CPPFLAGS) $(CMOCKA_PC_CFLAGS) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(UNIT_KERNEL_TESTS): $(UNIT)/test-%: $(UNIT)/obj/test-%.o $(UNIT)/obj/src/%.o
-	$(CC) $(UNIT_CFLAGS) -o $@ $^ $(CMOCKA_PC_LIBS)
+	$(call SAY,LD)
+	$(Q)$(CC) $(UNIT_CFLAGS) -o $@ $^ $(CMOCKA_PC_LIBS)
 
 # ---- Installation ---------------------------------------------------------------------------------
 
