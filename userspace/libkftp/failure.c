@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What went wrong, said in one line and put into a class: the class is the exit code, and whether the
+ * failure is transient decides about another attempt. Servers' replies are classified in reply.c,
+ * the device's errors here.
+ */
+
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdarg.h>
+
+#include "failure.h"
+#include "format.h"
+#include "reply-class.h"
+
+void kftp_failure_done(KftpFailure *f) {
+        free(f->text);
+        *f = (KftpFailure) {};
+}
+
+const char *kftp_class_name(enum kftp_class class) {
+        switch (class) {
+        case KFTP_CLASS_OK:
+                return "done";
+        case KFTP_CLASS_USAGE:
+                return "usage";
+        case KFTP_CLASS_SOME_FAILED:
+                return "some-failed";
+        case KFTP_CLASS_AUTH:
+                return "auth";
+        case KFTP_CLASS_REMOTE:
+                return "remote";
+        case KFTP_CLASS_NETWORK:
+                return "network";
+        case KFTP_CLASS_LOCAL:
+                return "local";
+        case KFTP_CLASS_INTEGRITY:
+                return "integrity";
+        case KFTP_CLASS_DEVICE:
+                return "device";
+        case KFTP_CLASS_TLS:
+                return "tls";
+        case KFTP_CLASS_BUSY:
+                return "busy";
+        case KFTP_CLASS_INTERRUPTED:
+                return "interrupted";
+        case KFTP_CLASS_OTHER:
+                break;
+        }
+        return "other";
+}
+
+static _printf_(5, 0) int failure_setv(
+                KftpFailure *f,
+                enum kftp_class class,
+                int error,
+                bool transient,
+                const char *format,
+                va_list ap) {
+
+        if (f) {
+                char *text;
+
+                /* Formatted first: an argument may be the old text. */
+                if (vasprintf(&text, format, ap) < 0)
+                        text = NULL;
+                kftp_failure_done(f);
+                *f = (KftpFailure) { .class = class, .error = error, .transient = transient, .text = text };
+        }
+        return error ?: -EREMOTEIO;
+}
+
+int kftp_failure_set(KftpFailure *f, enum kftp_class class, int error, bool transient, const char *format, ...) {
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = failure_setv(f, class, error, transient, format, ap);
+        va_end(ap);
+        return r;
+}
+
+/* ---- The local file -------------------------------------------------------------------------- */
+
+static const char *local_advice(int error) {
+        switch (-error) {
+        case ENOSPC:
+                return "; free some space there, or choose another place";
+        case EDQUOT:
+                return "; free some of your quota, or choose another place";
+        case EFBIG:
+                return "; the file system or the limit on file sizes (ulimit -f) does not allow so large a file";
+        case EROFS:
+        case EACCES:
+        case EPERM:
+                return "; choose a place that you may write to";
+        default:
+                return "";
+        }
+}
+
+int kftp_failure_local(KftpFailure *f, int error, const char *format, ...) {
+        _cleanup_free_ char *what = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        if (vasprintf(&what, format, ap) < 0)
+                what = NULL;
+        va_end(ap);
+        return kftp_failure_set(f, KFTP_CLASS_LOCAL, error, false, "%s: %s%s",
+                                strempty(what), strerror(-error), local_advice(error));
+}
+
+/* ---- The device ------------------------------------------------------------------------------ */
+
+int kftp_failure_device(KftpFailure *f, int error, const char *what) {
+        switch (-error) {
+        case ENOENT:
+        case ENXIO:
+        case ENODEV:
+                return kftp_failure_set(f, KFTP_CLASS_DEVICE, error, false,
+                                        KFTP_DEVICE ": %s: the kernel module kftp is not loaded: sudo modprobe kftp "
+                                        "(kftp doctor tells more)", strerror(-error));
+        case EACCES:
+        case EPERM: {
+                struct passwd entry, *user = NULL;
+                char buffer[4096];
+
+                if (getpwuid_r(geteuid(), &entry, buffer, sizeof(buffer), &user) != 0)
+                        user = NULL;
+                return kftp_failure_set(f, KFTP_CLASS_DEVICE, error, false,
+                                        KFTP_DEVICE ": %s: %s: not a member of group kftp-users: sudo usermod -aG kftp-users %s, "
+                                        "then log in again", what, strerror(-error), user ? user->pw_name : "USER");
+        }
+        case EOPNOTSUPP:
+        case ENOTTY:
+                return kftp_failure_set(f, KFTP_CLASS_DEVICE, error, false,
+                                        KFTP_DEVICE ": %s: the loaded module kftp does not support this; its version has to match "
+                                        "this program's (kftp doctor)", what);
+        case ENOMEM:
+        case ENFILE:
+        case EMFILE:
+        case ENOBUFS:
+                return kftp_failure_set(f, KFTP_CLASS_OTHER, error, true, KFTP_DEVICE ": %s: %s", what, strerror(-error));
+        default:
+                return kftp_failure_set(f, KFTP_CLASS_DEVICE, error, false, KFTP_DEVICE ": %s: %s", what, strerror(-error));
+        }
+}
+
+/* ---- The end of a session or request --------------------------------------------------------- */
+
+/* ": "550 No such file"" or nothing. Allocated. */
+static char *quote_reply(const KftpEnding *e) {
+        _cleanup_free_ char *escaped = NULL;
+        char *quoted;
+
+        if (!e->text || e->text_len == 0)
+                return strdup("");
+        escaped = kftp_escape(e->text, e->text_len);
+        return escaped && asprintf(&quoted, ": \"%s\"", escaped) >= 0 ? quoted : NULL;
+}
+
+static int refused_by_server(KftpFailure *f, const KftpEnding *e, const char *reply) {
+        KftpReplyClass c = kftp_reply_classify(e->reply, e->text, e->text_len, e->logged_in, e->bytes);
+        _cleanup_free_ char *path = kftp_escape(strempty(e->path), strlen(strempty(e->path)));
+        int r;
+
+        if (!e->logged_in)
+                r = kftp_failure_set(f, c.class, e->error, c.transient, "login refused by %s%s%s", e->remote, reply, c.advice);
+        else
+                r = kftp_failure_set(f, c.class, e->error, c.transient, "\"%s\" not sent by %s%s%s",
+                                     strempty(path), e->remote, reply, c.advice);
+        f->reply = e->reply;
+        return r;
+}
+
+static int broken_off(KftpFailure *f, const KftpEnding *e, const char *reply) {
+        char bytes[KFTP_FORMAT_MAX];
+        const char *advice = "";
+        bool late = e->error == -ETIMEDOUT;
+        unsigned seconds = (unsigned) ((e->timeout_usec + USEC_PER_SEC - 1) / USEC_PER_SEC);
+        char *why = NULL;
+
+        if (late ? asprintf(&why, "nothing came within %u s", seconds) < 0 : !(why = strdup(strerror(-e->error))))
+                why = NULL;
+        if (e->error == -EADDRNOTAVAIL)
+                advice = "; the source address has to be one of this machine's";
+        else if (e->logged_in && e->bytes == 0 && (late || e->error == -ECONNREFUSED || e->error == -EHOSTUNREACH))
+                advice = "; a firewall may block the data connection: try the other kind (--active)";
+
+        if (!e->connected)
+                kftp_failure_set(f, KFTP_CLASS_NETWORK, e->error, e->error != -EADDRNOTAVAIL, "cannot connect to %s (%s): %s%s",
+                                 e->remote, strempty(e->address), late ? "no answer" : strempty(why), advice);
+        else if (!e->logged_in)
+                kftp_failure_set(f, KFTP_CLASS_NETWORK, e->error, true, "no login at %s: %s%s", e->remote, strempty(why), reply);
+        else
+                kftp_failure_set(f, KFTP_CLASS_NETWORK, e->error, true, "transfer from %s broken off after %s: %s%s%s", e->remote,
+                                 kftp_format_bytes(bytes, e->position), strempty(why), reply, advice);
+        free(why);
+        return e->error;
+}
+
+static bool is_network_error(int error) {
+        static const int errors[] = {
+                ETIMEDOUT, ECONNREFUSED, ECONNRESET, ECONNABORTED, ENETDOWN, ENETUNREACH, ENETRESET, EHOSTDOWN, EHOSTUNREACH,
+                EPIPE, ENOTCONN, ESHUTDOWN, EADDRNOTAVAIL, ENONET, ENOPROTOOPT,
+        };
+
+        for (size_t i = 0; i < ELEMENTS(errors); i++)
+                if (error == -errors[i])
+                        return true;
+        return false;
+}
+
+static int wrong_size(KftpFailure *f, const KftpEnding *e, const char *reply) {
+        _cleanup_free_ char *path = kftp_escape(strempty(e->path), strlen(strempty(e->path)));
+
+        return kftp_failure_set(f, KFTP_CLASS_INTEGRITY, e->error, true,
+                                "\"%s\" from %s: %" PRIu64 " bytes received, but the server said it has %" PRIu64 "%s",
+                                strempty(path), e->remote, e->position, e->remote_size, reply);
+}
+
+static int classify(KftpFailure *f, const KftpEnding *e, const char *reply) {
+        if (e->local_file)
+                return kftp_failure_local(f, e->error, "cannot write %s", strempty(e->local));
+        if (e->error == 0 || e->error == -EREMOTEIO || e->error == -EKEYREJECTED)
+                return refused_by_server(f, e, reply);
+        if (e->error == -EBADMSG)
+                return wrong_size(f, e, reply);
+        if (e->error == -EPROTO || e->error == -EMSGSIZE)
+                return kftp_failure_set(f, KFTP_CLASS_OTHER, e->error, false, "%s does not speak FTP as it should%s", e->remote, reply);
+        /* 421 is how a server says that it hangs up; the connection is gone then, which is no news. */
+        if (e->reply == 421)
+                return refused_by_server(f, e, reply);
+        if (is_network_error(e->error))
+                return broken_off(f, e, reply);
+        return kftp_failure_set(f, KFTP_CLASS_OTHER, e->error, e->error == -ENOMEM || e->error == -ENOBUFS, "%s: %s%s",
+                                e->remote, strerror(-e->error), reply);
+}
+
+int kftp_failure_from_ending(KftpFailure *f, const KftpEnding *e) {
+        _cleanup_free_ char *reply = quote_reply(e);
+        int r = classify(f, e, strempty(reply));
+
+        f->reply = e->reply;
+        return r;
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What a server means by its refusal. RFC 959 section 4.2.1 has 4yz for "try again" and 5yz for "do
+ * not"; servers are not that careful, so the text is looked at too: "530 too many users" passes, and
+ * "421 cleartext sessions are not accepted" does not.
+ */
+
+#include <ctype.h>
+
+#include "reply-class.h"
+#include "util.h"
+
+/* What servers say when they are full, in lower case (lftp retries on the same). */
+static const char *const busy_words[] = {
+        "too many", "overload", "try again later", "maximum number", "max number", "already connected",
+        "simultaneous login", "limit reached", "no more connections", "temporarily",
+};
+
+/* A 5yz that tells of a lost connection. */
+static const char *const broken_words[] = {
+        "broken pipe", "timed out", "closed by the remote host", "connection reset", "too many",
+};
+
+/* Clear text is refused. */
+static const char *const tls_words[] = {
+        "cleartext", "must use encryption", "ssl/tls", "plain ftp", "use auth", "over tls", "requires ssl", "requires tls",
+};
+
+static bool contains(const char *text, const char *const *words, size_t n_words) {
+        for (size_t i = 0; i < n_words; i++)
+                if (strstr(text, words[i]))
+                        return true;
+        return false;
+}
+#define CONTAINS(text, words) contains(text, words, ELEMENTS(words))
+
+static KftpReplyClass verdict(enum kftp_class class, bool transient, const char *advice) {
+        return (KftpReplyClass) { .class = class, .transient = transient, .advice = advice };
+}
+
+static KftpReplyClass wants_tls(void) {
+        return verdict(KFTP_CLASS_TLS, false, "; this server wants TLS, which this version of kftp does not have yet");
+}
+
+static KftpReplyClass classify_login(unsigned reply, const char *text) {
+        if (CONTAINS(text, tls_words) || (reply >= 533 && reply <= 537))
+                return wants_tls();
+        if (CONTAINS(text, busy_words))
+                return verdict(KFTP_CLASS_NETWORK, true, "");
+        if (reply >= 400 && reply < 500 && reply != 430)
+                return verdict(KFTP_CLASS_NETWORK, true, "");
+        return verdict(KFTP_CLASS_AUTH, false, "; check the user name and the password");
+}
+
+static KftpReplyClass classify_transfer(unsigned reply, const char *text, uint64_t bytes) {
+        switch (reply) {
+        case 421:
+        case 425:
+        case 426:
+        case 451:
+                return verdict(KFTP_CLASS_NETWORK, true, "");
+        case 450:
+                return verdict(KFTP_CLASS_REMOTE, true, "");
+        case 452:
+        case 552:
+                return verdict(KFTP_CLASS_REMOTE, false, "");
+        case 521:
+        case 522:
+        case 533 ... 537:
+                return wants_tls();
+        case 530:
+        case 532:
+                return verdict(KFTP_CLASS_AUTH, false, "");
+        default:
+                break;
+        }
+        if (reply < 500)
+                return verdict(KFTP_CLASS_NETWORK, true, "");
+        /* Whatever it says after data has flowed: the file was there. */
+        if (bytes > 0 || CONTAINS(text, broken_words))
+                return verdict(KFTP_CLASS_NETWORK, true, "");
+        if (reply < 510)
+                return verdict(KFTP_CLASS_OTHER, false, "");
+        return verdict(KFTP_CLASS_REMOTE, false, "");
+}
+
+KftpReplyClass kftp_reply_classify(unsigned reply, const char *text, size_t n, bool logged_in, uint64_t bytes) {
+        char lower[KFTP_MAX_TEXT + 1];
+
+        n = text ? MIN2(n, sizeof(lower) - 1) : 0;
+        for (size_t i = 0; i < n; i++)
+                lower[i] = text[i] ? (char) tolower((unsigned char) text[i]) : ' ';
+        lower[n] = '\0';
+        return logged_in ? classify_transfer(reply, lower, bytes) : classify_login(reply, lower);
+}
