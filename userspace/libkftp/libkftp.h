@@ -106,7 +106,7 @@ void kftp_control_free(KftpControl *c);
 
 typedef struct KftpProgress {
         uint64_t bytes;                 /* in the local file so far, resumed part included */
-        uint64_t resumed_from;
+        uint64_t resumed_from;          /* how many of them were there when this attempt began */
         uint64_t total;                 /* KFTP_SIZE_UNKNOWN if not known */
         uint64_t usec;                  /* since this attempt began to move data */
 } KftpProgress;
@@ -138,7 +138,7 @@ typedef struct KftpCallbacks {
         void *userdata;
 } KftpCallbacks;
 
-/* Zero means the default everywhere. Strings are borrowed for the duration of the call. */
+/* Zero means the default everywhere but in retries. Strings are borrowed for the duration of the call. */
 typedef struct KftpOptions {
         const char *user;               /* NULL: the URL's, else anonymous */
         const char *password;           /* NULL: none */
@@ -148,7 +148,7 @@ typedef struct KftpOptions {
         int family;                     /* AF_INET, AF_INET6 or 0 */
         enum kftp_data_mode data_mode;
         uint64_t timeout_usec;          /* bounds each wait, not the transfer; default 60 s */
-        unsigned retries;               /* after the first attempt; KFTP_RETRIES_DEFAULT is 3 */
+        unsigned retries;               /* after the first attempt; 0: none. KFTP_RETRIES_DEFAULT is 3 */
         uint64_t retry_usec;            /* first delay; doubles to a cap of 5 min; default 1 s */
         bool resume;                    /* go on from a partial file if it is of the same remote file */
         KftpCallbacks callbacks;
@@ -156,10 +156,11 @@ typedef struct KftpOptions {
 } KftpOptions;
 
 #define KFTP_RETRIES_DEFAULT 3
+#define KFTP_TIMEOUT_DEFAULT_USEC UINT64_C(60000000)
 
 typedef struct KftpResult {
         char *local;                    /* absolute path of the final file */
-        uint64_t bytes;                 /* size of the file */
+        uint64_t bytes;                 /* size of the file; on failure, what a later call may go on from */
         uint64_t resumed_from;          /* how many of them were there before this call */
         uint64_t usec;                  /* of the whole call, waits between attempts included */
         uint64_t transfer_usec;         /* of the attempt that succeeded */

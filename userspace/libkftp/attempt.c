@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * One attempt at a download: name, addresses, session, request. What happens while data moves is in
+ * receive.c; whether there is another attempt is decided in get.c.
+ */
+
+#include "address.h"
+#include "control.h"
+#include "failure.h"
+#include "transfer.h"
+#include "util.h"
+
+static int resolve(KftpTransfer *t, struct kftp_addr **ret, size_t *n_ret, KftpFailure *f) {
+        const KftpOptions *o = t->options;
+        int family = o->source ? o->source->family : o->family;
+        int r;
+
+        r = kftp_resolve_bounded(t->url->host, t->url->port, family, o->control, o->timeout_usec ?: KFTP_TIMEOUT_DEFAULT_USEC, ret, n_ret, f);
+        if (r >= 0 && *n_ret == 0)
+                return kftp_failure_set(f, KFTP_CLASS_NETWORK, -EHOSTUNREACH, false, "%s has no usable address", t->url->host);
+        return r;
+}
+
+static int submit(KftpTransfer *t, KftpFailure *f) {
+        KftpPartial *p = &t->partial;
+        struct kftp_submit request = {
+                .size = sizeof(request),
+                .flags = KFTP_SUBMIT_ASK_SIZE | KFTP_SUBMIT_ASK_MTIME,
+                .op = KFTP_OP_RETR,
+                .fd = p->fd,
+                .path = (__u64) (uintptr_t) t->url->path,
+                .path_len = (__u32) strlen(t->url->path),
+        };
+        int r;
+
+        r = kftp_partial_cut(p);
+        if (r < 0)
+                return kftp_failure_local(f, r, "cannot write %s", p->temporary);
+        t->offset = t->position = t->checkpoint_position = kftp_partial_offset(p);
+        t->checkpoint_usec = now_usec();
+        t->remote_size = KFTP_SIZE_UNKNOWN;
+        if (t->offset > 0) {
+                request.flags |= KFTP_SUBMIT_EXPECT_SIZE | KFTP_SUBMIT_EXPECT_MTIME;
+                request.offset = t->offset;
+                request.expect_size = p->remote_size;
+                request.expect_mtime = p->remote_mtime;
+        }
+        return kftp_session_submit(&t->session, &request, f);
+}
+
+/* The request, and if need be once more from the start, over the same session. */
+static int request(KftpTransfer *t, KftpFailure *f) {
+        int r;
+
+        for (;;) {
+                r = submit(t, f);
+                if (r >= 0)
+                        r = kftp_transfer_receive(t, f);
+                if (r != KFTP_START_OVER)
+                        return r;
+                r = kftp_partial_empty(&t->partial);
+                if (r < 0)
+                        return kftp_failure_local(f, r, "cannot write %s", t->partial.temporary);
+                t->result->resumed_from = 0;
+        }
+}
+
+/* *next is set if the address does not answer, so that another one may. */
+static int try_address(KftpTransfer *t, const struct kftp_addr *peer, bool *next, KftpFailure *f) {
+        KftpSession *s = &t->session;
+        int r;
+
+        free(t->address);
+        t->address = kftp_address_format(peer);
+        t->logged_in = false;
+        *next = false;
+
+        r = kftp_session_open(s, t->options->control, f);
+        if (r < 0)
+                return r;
+        r = kftp_session_connect(s, t->url, peer, t->options, f);
+        if (r >= 0)
+                r = request(t, f);
+        if (r < 0) {
+                *next = f->class == KFTP_CLASS_NETWORK && !kftp_session_connected(s);
+                if (t->logged_in)
+                        kftp_session_quit(s, &t->options->callbacks);
+                kftp_session_close(s);
+        }
+        return r;
+}
+
+int kftp_transfer_attempt(KftpTransfer *t, KftpFailure *f) {
+        _cleanup_free_ struct kftp_addr *addresses = NULL;
+        bool next = true;
+        size_t n;
+        int r;
+
+        r = resolve(t, &addresses, &n, f);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n && next; i++)
+                r = try_address(t, &addresses[i], &next, f);
+        return r;
+}

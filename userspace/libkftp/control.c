@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The handle by which a transfer is stopped from another thread or from a signal handler.
+ *
+ * Three things are told: the flag, for whoever looks; the eventfd, for whoever polls (a name being
+ * resolved, the pause before another attempt); the device, for the thread inside KFTP_RUN. The
+ * canceller must not reach for a descriptor that the transfer has closed meanwhile, its number may
+ * belong to somebody else's session. A lock is out of the question in a signal handler, so
+ * cancellers are counted, and detach waits until none is left that may have seen the descriptor. A
+ * handler never waits for the thread it interrupted: it only counts up, calls the device, and counts
+ * down.
+ */
+
+#include <poll.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+
+#include "control.h"
+#include "util.h"
+
+struct KftpControl {
+        atomic_bool cancelled;
+        atomic_int device_fd;
+        atomic_uint cancellers;
+        int event_fd;
+};
+
+int kftp_control_new(KftpControl **ret) {
+        KftpControl *c = calloc(1, sizeof(*c));
+
+        if (!c)
+                return -ENOMEM;
+        c->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (c->event_fd < 0) {
+                int r = -errno;
+
+                free(c);
+                return r;
+        }
+        atomic_init(&c->device_fd, -1);
+        *ret = c;
+        return 0;
+}
+
+void kftp_control_free(KftpControl *c) {
+        if (!c)
+                return;
+        safe_close(c->event_fd);
+        free(c);
+}
+
+static void cancel_session(int device_fd) {
+        struct kftp_cancel cancel = { .size = sizeof(cancel), .what = KFTP_CANCEL_SESSION };
+
+        /* Nothing to cancel, or being cancelled already: both are as wished. */
+        (void) ioctl(device_fd, KFTP_CANCEL, &cancel);
+}
+
+void kftp_control_cancel(KftpControl *c) {
+        int saved = errno, fd;
+
+        /* First the flag, then the descriptor: attach does it the other way round, so one sees the other. */
+        atomic_store(&c->cancelled, true);
+        (void) !write(c->event_fd, &(uint64_t) { 1 }, sizeof(uint64_t));
+
+        atomic_fetch_add(&c->cancellers, 1);
+        fd = atomic_load(&c->device_fd);
+        if (fd >= 0)
+                cancel_session(fd);
+        atomic_fetch_sub(&c->cancellers, 1);
+        errno = saved;
+}
+
+bool kftp_control_cancelled(const KftpControl *c) {
+        return c && atomic_load(&c->cancelled);
+}
+
+int kftp_control_fd(const KftpControl *c) {
+        return c ? c->event_fd : -1;
+}
+
+void kftp_control_attach(KftpControl *c, int device_fd) {
+        if (!c)
+                return;
+        atomic_store(&c->device_fd, device_fd);
+        if (atomic_load(&c->cancelled))
+                cancel_session(device_fd);
+}
+
+void kftp_control_detach(KftpControl *c) {
+        if (!c)
+                return;
+        atomic_store(&c->device_fd, -1);
+        while (atomic_load(&c->cancellers) > 0)
+                (void) sched_yield();
+}
+
+int kftp_control_sleep(const KftpControl *c, uint64_t usec) {
+        uint64_t now = now_usec(), end = now + usec;
+        struct pollfd p = { .fd = kftp_control_fd(c), .events = POLLIN };
+
+        for (; now < end; now = now_usec()) {
+                struct timespec left = {
+                        .tv_sec = (time_t) ((end - now) / USEC_PER_SEC),
+                        .tv_nsec = (long) ((end - now) % USEC_PER_SEC * NSEC_PER_USEC),
+                };
+
+                if (kftp_control_cancelled(c))
+                        return -ECANCELED;
+                if (ppoll(&p, 1, &left, NULL) < 0 && errno != EINTR)
+                        return -errno;
+        }
+        return kftp_control_cancelled(c) ? -ECANCELED : 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "libkftp.h"
+
+/*
+ * The names beside the final one in the same directory: hidden, derived from it, and short enough for
+ * a directory whose names may have name_max bytes.
+ */
+typedef struct KftpNames {
+        char *directory;                /* absolute */
+        char *final;                    /* last parts of paths, all the rest */
+        char *temporary;                /* the bytes received so far */
+        char *state;                    /* what is known of them */
+        char *state_new;                /* the next state while it is written */
+} KftpNames;
+
+/* As kftp_get_names. Checks that the final name may be taken. */
+int kftp_names_choose(KftpNames *n, const KftpUrl *url, const char *dest, KftpFailure *f);
+void kftp_names_done(KftpNames *n);
+
+/* "." STEM SUFFIX with the whole of name as stem, or with its begin and a hash of it. Allocated. */
+char *kftp_name_beside(const char *name, const char *suffix, size_t name_max);
+
+/* "DIRECTORY/NAME". Allocated. */
+char *kftp_path_join(const char *directory, const char *name);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "partial.h"
+
+/*
+ * Takes size, time and offset from the state file into p. 1 if they are about this remote file and
+ * this partial, 0 if not or if there is no state, -errno if it cannot be read.
+ */
+int kftp_partial_state_load(KftpPartial *p);
+
+/* Replaces the state file atomically: it is either the old or the new one, also after a power cut. */
+int kftp_partial_state_save(const KftpPartial *p);
+
+/* Removes the state file durably. */
+int kftp_partial_state_remove(const KftpPartial *p);

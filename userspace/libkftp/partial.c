@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The temporary file of a download: made, locked, cut to what is known to be on the disk, and in the
+ * end renamed to its final name. The rules of resuming (what the state file must say) are in
+ * partial-state.c.
+ */
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "failure.h"
+#include "partial-state.h"
+#include "partial.h"
+#include "util.h"
+
+#define OPEN_TRIES 20
+
+static int open_directory(KftpPartial *p, KftpFailure *f) {
+        p->directory_fd = open(p->names.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        /* Files may be made in a directory that may not be read; it cannot be synced then. */
+        if (p->directory_fd < 0 && errno == EACCES)
+                p->directory_fd = open(p->names.directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (p->directory_fd < 0)
+                return kftp_failure_local(f, -errno, "%s", p->names.directory);
+        return 0;
+}
+
+/*
+ * One try at having the temporary file open, locked, and under its name: 0 if it was removed or
+ * renamed meanwhile, or was not fit to be used and has been removed. In a directory where others may
+ * write, a file of theirs must not be taken for ours: they could go on changing it.
+ */
+static int try_open_temporary(KftpPartial *p) {
+        struct stat opened, named;
+        bool made = true;
+        int fd;
+
+        fd = openat(p->directory_fd, p->names.temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (fd < 0 && errno == EEXIST) {
+                made = false;
+                fd = openat(p->directory_fd, p->names.temporary, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        }
+        if (fd < 0 && !made && errno == ENOENT)
+                return 0;
+        if (fd < 0 && !made && errno == ELOOP)
+                return unlinkat(p->directory_fd, p->names.temporary, 0) < 0 ? -errno : 0;
+        if (fd < 0)
+                return -errno;
+        p->fd = fd;
+        if (fstat(fd, &opened) < 0)
+                return -errno;
+        if (!made && (!S_ISREG(opened.st_mode) || opened.st_uid != geteuid() || opened.st_nlink > 1)) {
+                p->fd = safe_close(p->fd);
+                return unlinkat(p->directory_fd, p->names.temporary, 0) < 0 ? -errno : 0;
+        }
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return -errno;
+        if (fstatat(p->directory_fd, p->names.temporary, &named, AT_SYMLINK_NOFOLLOW) < 0 || named.st_ino != opened.st_ino
+            || named.st_dev != opened.st_dev) {
+                p->fd = safe_close(p->fd);
+                return 0;
+        }
+        return 1;
+}
+
+static int open_temporary(KftpPartial *p, KftpFailure *f) {
+        for (unsigned i = 0; i < OPEN_TRIES; i++) {
+                int r = try_open_temporary(p);
+
+                if (r > 0)
+                        return 0;
+                if (r < 0) {
+                        p->fd = safe_close(p->fd);
+                        if (r == -EWOULDBLOCK)
+                                return kftp_failure_set(f, KFTP_CLASS_BUSY, -EBUSY, false,
+                                                        "another transfer to %s is under way (it holds %s)", p->final, p->temporary);
+                        return kftp_failure_local(f, r, "cannot create %s", p->temporary);
+                }
+        }
+        return kftp_failure_set(f, KFTP_CLASS_BUSY, -EBUSY, false, "other transfers keep replacing %s", p->temporary);
+}
+
+int kftp_partial_open(KftpPartial *p, const KftpUrl *url, const char *dest, const char *identity, bool resume, KftpFailure *f) {
+        int r;
+
+        r = kftp_names_choose(&p->names, url, dest, f);
+        if (r < 0)
+                return r;
+        p->temporary = kftp_path_join(p->names.directory, p->names.temporary);
+        p->final = kftp_path_join(p->names.directory, p->names.final);
+        p->identity = strdup(identity);
+        if (!p->temporary || !p->final || !p->identity)
+                return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
+        r = open_directory(p, f);
+        if (r >= 0)
+                r = open_temporary(p, f);
+        if (r < 0)
+                return r;
+
+        if (resume && kftp_partial_state_load(p) > 0)
+                return 0;
+        r = kftp_partial_empty(p);
+        return r < 0 ? kftp_failure_local(f, r, "cannot write %s", p->temporary) : 0;
+}
+
+uint64_t kftp_partial_offset(const KftpPartial *p) {
+        if (p->remote_size == KFTP_SIZE_UNKNOWN || p->remote_mtime == KFTP_MTIME_UNKNOWN || p->synced > p->remote_size)
+                return 0;
+        return p->synced;
+}
+
+int kftp_partial_empty(KftpPartial *p) {
+        int r;
+
+        p->synced = 0;
+        p->remote_size = KFTP_SIZE_UNKNOWN;
+        p->remote_mtime = KFTP_MTIME_UNKNOWN;
+        r = kftp_partial_state_remove(p);
+        if (r < 0)
+                return r;
+        return ftruncate(p->fd, 0) < 0 ? -errno : 0;
+}
+
+int kftp_partial_cut(KftpPartial *p) {
+        if (kftp_partial_offset(p) == 0)
+                return kftp_partial_empty(p);
+        return ftruncate(p->fd, (off_t) p->synced) < 0 ? -errno : 0;
+}
+
+void kftp_partial_describe(KftpPartial *p, uint64_t remote_size, int64_t remote_mtime) {
+        p->remote_size = remote_size;
+        p->remote_mtime = remote_mtime;
+}
+
+int kftp_partial_checkpoint(KftpPartial *p, uint64_t position) {
+        /* A file that could not be recognised again is not gone on from. */
+        if (position <= p->synced || p->remote_size == KFTP_SIZE_UNKNOWN || p->remote_mtime == KFTP_MTIME_UNKNOWN)
+                return 0;
+        if (fdatasync(p->fd) < 0)
+                return -errno;
+        p->synced = position;
+        /* Without a record the next call begins at an earlier offset; the file itself lacks nothing. */
+        if (kftp_partial_offset(p) > 0)
+                (void) kftp_partial_state_save(p);
+        return 0;
+}
+
+int kftp_partial_sync(KftpPartial *p, KftpFailure *f) {
+        if (fsync(p->fd) < 0)
+                return kftp_failure_local(f, -errno, "cannot write %s", p->temporary);
+        return 0;
+}
+
+int kftp_partial_rename(KftpPartial *p, KftpFailure *f) {
+        if (renameat(p->directory_fd, p->names.temporary, p->directory_fd, p->names.final) < 0)
+                return kftp_failure_local(f, -errno, "cannot rename %s to %s", p->temporary, p->final);
+        /* From here on the temporary name may be another transfer's. */
+        (void) unlinkat(p->directory_fd, p->names.state, 0);
+        p->fd = safe_close(p->fd);
+        /* EINVAL: a file system that has nothing to sync; EBADF: opened with O_PATH. */
+        if (fsync(p->directory_fd) < 0 && errno != EINVAL && errno != EBADF)
+                return kftp_failure_local(f, -errno, "cannot sync the directory %s", p->names.directory);
+        return 0;
+}
+
+void kftp_partial_remove(KftpPartial *p) {
+        if (p->fd < 0)
+                return;
+        (void) kftp_partial_state_remove(p);
+        (void) unlinkat(p->directory_fd, p->names.temporary, 0);
+}
+
+void kftp_partial_close(KftpPartial *p) {
+        p->fd = safe_close(p->fd);
+        p->directory_fd = safe_close(p->directory_fd);
+        kftp_names_done(&p->names);
+        free(p->temporary);
+        free(p->final);
+        free(p->identity);
+        *p = (KftpPartial) KFTP_PARTIAL_INIT;
+}
