@@ -38,24 +38,30 @@ void kftp_event_line(struct kftp_session *s, bool sent, bool more, const char *t
 	s->event.text_len = len;
 }
 
-static void fill_done(struct kftp_run *out, const struct kftp_request *q)
+/* What a request's DONE has in common with the events that it causes on its way. */
+static void fill_result(struct kftp_run *out, const struct kftp_request *q)
 {
 	const struct kftp_result *result = &q->result;
 
-	out->type = KFTP_EVENT_DONE;
-	out->event_flags = (result->has_size ? KFTP_EVENT_HAS_SIZE : 0) |
-			   (result->has_mtime ? KFTP_EVENT_HAS_MTIME : 0) |
-			   (result->active ? KFTP_EVENT_ACTIVE : 0);
+	out->event_flags |= (result->has_size ? KFTP_EVENT_HAS_SIZE : 0) |
+			    (result->has_mtime ? KFTP_EVENT_HAS_MTIME : 0) |
+			    (result->active ? KFTP_EVENT_ACTIVE : 0);
 	out->user_data = q->user_data;
-	out->error = result->error;
-	out->local_file = result->local_file;
-	out->reply = result->reply;
 	out->bytes = result->bytes;
-	out->nsec = result->nsec;
 	out->local = result->local;
 	out->peer = result->peer;
 	out->remote_size = result->size;
 	out->remote_mtime = result->mtime;
+}
+
+static void fill_done(struct kftp_run *out, const struct kftp_request *q)
+{
+	out->type = KFTP_EVENT_DONE;
+	fill_result(out, q);
+	out->error = q->result.error;
+	out->local_file = q->result.local_file;
+	out->reply = q->result.reply;
+	out->nsec = q->result.nsec;
 }
 
 static void fill_event(struct kftp_session *s, struct kftp_run *out)
@@ -67,16 +73,12 @@ static void fill_event(struct kftp_session *s, struct kftp_run *out)
 	out->reply = s->event.reply;
 	out->channel = KFTP_ROLE_CONTROL;
 	if (q) {
-		out->user_data = q->user_data;
-		out->bytes = q->result.bytes;
+		fill_result(out, q);
 		out->nsec = ktime_to_ns(ktime_sub(ktime_get(), q->begun));
 	}
 	if (s->event.type == KFTP_EVENT_CONNECTED) {
 		out->local = s->info.local;
 		out->peer = s->info.peer;
-	} else if (q) {
-		out->local = q->result.local;
-		out->peer = q->result.peer;
 	}
 }
 
