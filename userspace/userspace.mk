@@ -54,28 +54,28 @@ $(US_INCLUDE)/kftp-version.h: VERSION
 	@mkdir -p $(@D)
 	@echo '#define KFTP_VERSION "$(VERSION)"' > $@
 
-# ---- Objects: build/userspace/X.o from userspace/X.c -------------------------------------------
+# ---- Objects: build/userspace/obj/X.o from userspace/X.c -------------------------------------------
 
 US_OBJECT = $(CC) $(US_CPPFLAGS) $(LIBKFTP_PC_CFLAGS) $(CPPFLAGS) $(US_CFLAGS) $(CFLAGS) -fPIC -MMD -MP -c -o $@ $<
 
-$(US)/%.o: userspace/%.c | $(US_HEADERS)
+$(US)/obj/%.o: userspace/%.c | $(US_HEADERS)
 	@mkdir -p $(@D)
 	$(call SAY,CC)
 	$(Q)$(US_OBJECT)
 
-$(US)/kftpd/%.o: US_CPPFLAGS += $(KFTPD_PC_CFLAGS)
+$(US)/obj/kftpd/%.o: US_CPPFLAGS += $(KFTPD_PC_CFLAGS)
 
-$(LIBKFTP): $(LIBKFTP_SOURCES:userspace/%.c=$(US)/%.o)
+$(LIBKFTP): $(LIBKFTP_SOURCES:userspace/%.c=$(US)/obj/%.o)
 	$(call SAY,AR)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-$(KFTP): $(KFTP_SOURCES:userspace/%.c=$(US)/%.o) $(LIBKFTP)
+$(KFTP): $(KFTP_SOURCES:userspace/%.c=$(US)/obj/%.o) $(LIBKFTP)
 	$(call SAY,LD)
 	$(Q)$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBKFTP_PC_LIBS)
 
 ifneq ($(KFTPD),)
-$(KFTPD): $(KFTPD_SOURCES:userspace/%.c=$(US)/%.o) $(LIBKFTP)
+$(KFTPD): $(KFTPD_SOURCES:userspace/%.c=$(US)/obj/%.o) $(LIBKFTP)
 	$(call SAY,LD)
 	$(Q)$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBKFTP_PC_LIBS) $(KFTPD_PC_LIBS)
 endif
