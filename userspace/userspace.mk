@@ -16,6 +16,7 @@ Q := $(if $(V),,@)
 SAY = $(if $(V),,@echo "  $(1)	$@")
 
 US := $(B)/userspace
+US_OBJ := $(US)/obj
 US_INCLUDE := $(US)/include
 US_HEADERS := $(US_INCLUDE)/kftp/kftp.h $(US_INCLUDE)/kftp-version.h
 

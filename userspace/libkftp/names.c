@@ -93,7 +93,7 @@ static int split_dest(KftpNames *n, const KftpUrl *url, const char *dest, KftpFa
         }
         slash = strrchr(path, '/');
         if (!is_file_name(slash + 1))
-                return kftp_failure_local(f, -ENOTDIR, "%s", dest);
+                return kftp_failure_local(f, stat(path, &st) < 0 ? -errno : -ENOTDIR, "%s", dest);
         n->final = strdup(slash + 1);
         *(slash == path ? slash + 1 : slash) = '\0';
         n->directory = STEAL_PTR(path);

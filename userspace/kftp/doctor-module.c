@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* kftp doctor: the kernel's side. Is the module there, is it the right one, does its device answer? */
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/utsname.h>
+
+#include "doctor.h"
+#include "kftp-version.h"
+#include "libkftp.h"
+#include "util.h"
+
+#define MODULE_DIRECTORY "/sys/module/kftp"
+
+/* Secure Boot: the last byte of the variable; the first four are its attributes. */
+static bool secure_boot(void) {
+        static const char variable[] = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+        _cleanup_close_ int fd = open(variable, O_RDONLY | O_CLOEXEC);
+        uint8_t bytes[5];
+
+        return fd >= 0 && read(fd, bytes, sizeof(bytes)) == sizeof(bytes) && bytes[4] == 1;
+}
+
+/* Whether only signed modules are taken, and a word on why. */
+static const char *signature_wanted(void) {
+        _cleanup_free_ char *enforce = doctor_read_line("/sys/module/module/parameters/sig_enforce");
+        _cleanup_free_ char *lockdown = doctor_read_line("/sys/kernel/security/lockdown");
+
+        if (secure_boot())
+                return "Secure Boot is on";
+        if (lockdown && (strstr(lockdown, "[integrity]") || strstr(lockdown, "[confidentiality]")))
+                return "the kernel is locked down";
+        return enforce && *enforce == 'Y' ? "the kernel takes signed modules only" : NULL;
+}
+
+/* Why is it not loaded? The build by dkms, the headers it needs, a signature; else nobody has loaded it. */
+static void explain_absence(Doctor *d) {
+        _cleanup_free_ char *dkms = doctor_ask((const char *const[]) { "dkms", "status", "kftp", NULL });
+        _cleanup_free_ char *found = doctor_ask((const char *const[]) { "modinfo", "-F", "filename", "kftp", NULL });
+        _cleanup_free_ char *mend = NULL;
+        const char *signature = signature_wanted();
+        struct utsname kernel = {};
+
+        (void) uname(&kernel);
+        if (found && *found) {
+                doctor_fail(d, "module", "sudo modprobe kftp", "kftp is built but not loaded (%s)", found);
+                if (signature)
+                        doctor_note("signature", "%s: if modprobe says 'Key was rejected': "
+                                    "sudo mokutil --import /var/lib/dkms/mok.pub, and reboot", signature);
+                return;
+        }
+        if (dkms && *dkms) {
+                if (asprintf(&mend, "sudo apt install linux-headers-%s && sudo dkms autoinstall && sudo modprobe kftp", kernel.release) < 0)
+                        mend = NULL;
+                doctor_fail(d, "module", mend, "kftp is not built for the running kernel %s (dkms: %s)", kernel.release, dkms);
+                return;
+        }
+        doctor_fail(d, "module", "sudo apt install kftp-dkms && sudo modprobe kftp", "kftp is not installed for the running kernel %s",
+                    kernel.release);
+}
+
+void doctor_check_module(Doctor *d) {
+        d->module_loaded = access(MODULE_DIRECTORY, F_OK) >= 0;
+        if (d->module_loaded)
+                doctor_ok("module", "kftp is loaded");
+        else
+                explain_absence(d);
+}
+
+void doctor_check_version(Doctor *d) {
+        _cleanup_free_ char *version = NULL;
+
+        if (!d->module_loaded)
+                return;
+        version = doctor_read_line(MODULE_DIRECTORY "/version");
+        if (!version || !streq(version, KFTP_VERSION))
+                doctor_fail(d, "version", "sudo modprobe -r kftp && sudo modprobe kftp", "the loaded module is version %s, this program %s",
+                            version ?: "unknown", KFTP_VERSION);
+        else
+                doctor_ok("version", "%s, the module and this program", version);
+}
+
+static void describe(const struct kftp_info *info) {
+        static const struct {
+                uint64_t feature;
+                const char *name;
+        } features[] = {
+                { KFTP_FEATURE_PASSIVE,  "passive"   },
+                { KFTP_FEATURE_ACTIVE,   "active"    },
+                { KFTP_FEATURE_RETR,     "download"  },
+                { KFTP_FEATURE_STOR,     "upload"    },
+                { KFTP_FEATURE_LIST,     "listings"  },
+                { KFTP_FEATURE_TLS,      "tls"       },
+                { KFTP_FEATURE_ADOPT,    "adoption"  },
+                { KFTP_FEATURE_PIPELINE, "pipelines" },
+                { KFTP_FEATURE_DIGEST,   "digests"   },
+                { KFTP_FEATURE_CACHE,    "cache"     },
+                { KFTP_FEATURE_RANGE,    "ranges"    },
+                { KFTP_FEATURE_PIPE,     "pipes"     },
+                { KFTP_FEATURE_RAW,      "raw"       },
+        };
+        char text[160] = "";
+        size_t n = 0;
+
+        for (size_t i = 0; i < ELEMENTS(features); i++)
+                if (info->features & features[i].feature && n < sizeof(text))
+                        n += (size_t) snprintf(text + n, sizeof(text) - n, " %s", features[i].name);
+        doctor_ok("interface", "version %u:%s", info->abi, text);
+}
+
+static void ask_device(Doctor *d) {
+        struct kftp_info info = { .size = sizeof(info) };
+
+        if (ioctl(d->device_fd, KFTP_INFO, &info) < 0)
+                doctor_fail(d, "interface", "sudo modprobe -r kftp && sudo modprobe kftp", "%s does not answer as kftp's: %s",
+                            KFTP_DEVICE, strerror(errno));
+        else if (info.abi != KFTP_ABI_VERSION)
+                doctor_fail(d, "interface", "sudo modprobe -r kftp && sudo modprobe kftp",
+                            "the module speaks version %u, this program version %d", info.abi, KFTP_ABI_VERSION);
+        else
+                describe(&info);
+}
+
+void doctor_check_device(Doctor *d) {
+        if (!d->module_loaded)
+                return;
+        d->device_fd = open(KFTP_DEVICE, O_RDWR | O_CLOEXEC);
+        if (d->device_fd >= 0) {
+                doctor_ok("device", "%s can be opened", KFTP_DEVICE);
+                ask_device(d);
+        } else if (errno == EACCES)
+                doctor_fail(d, "device", "sudo udevadm trigger " KFTP_DEVICE " (if its group is not kftp-users)",
+                            "%s may not be opened by this user", KFTP_DEVICE);
+        else if (errno == ENOENT)
+                doctor_fail(d, "device", "sudo udevadm trigger --subsystem-match=misc", "%s is missing", KFTP_DEVICE);
+        else
+                doctor_fail(d, "device", "sudo dmesg | grep kftp", "%s cannot be opened: %s", KFTP_DEVICE, strerror(errno));
+}

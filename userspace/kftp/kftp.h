@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* The verbs of the command: argv[0] is the verb; they return the exit code. */
+int verb_get(int argc, char **argv);
+int verb_doctor(int argc, char **argv);
+
+/* "kftp: TEXT", and where to read on; returns KFTP_CLASS_USAGE. */
+int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

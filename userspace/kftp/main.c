@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The command kftp: finds the verb. */
+
+#include <signal.h>
+#include <stdarg.h>
+
+#include "kftp-version.h"
+#include "kftp.h"
+#include "libkftp.h"
+#include "util.h"
+
+static const char help[] =
+        "kftp COMMAND [OPTION...] ARGUMENT...\n"
+        "\n"
+        "Transfers files over FTP through the kernel module kftp.\n"
+        "\n"
+        "Commands:\n"
+        "  get URL [DEST]           Fetch a file; DEST is a file or a directory\n"
+        "  doctor                   Find out why kftp cannot work here, and what to do\n"
+        "\n"
+        "Options of get:\n"
+        "  -c --resume              Go on from a partial file, if the remote one is still the same\n"
+        "     --user=USER           Log in as USER; without it as the URL says, else anonymously\n"
+        "     --password-file=FILE  Take the password from the first line of FILE\n"
+        "     --active              Active data connections: the server connects to us\n"
+        "     --source=ADDRESS      Connect from this local address\n"
+        "     --interface=NAME      Connect through this network interface\n"
+        "     --timeout=SECONDS     How long each wait may last, not the transfer (default 60)\n"
+        "     --retries=N           Further attempts after a failure that may pass (default 3)\n"
+        "     --json                Describe the result as a JSON object\n"
+        "  -v --verbose             Show the dialogue with the server\n"
+        "  -q --quiet               Show errors only\n"
+        "     --no-progress         Show no progress\n"
+        "\n"
+        "  --help                   This text\n"
+        "  --version                The version\n"
+        "\n"
+        "A URL is ftp://[USER@]HOST[:PORT]/PATH, PATH relative to the login directory.\n"
+        "kftp(1) has the details and the exit codes.\n";
+
+int usage_error(const char *format, ...) {
+        va_list ap;
+
+        fputs("kftp: ", stderr);
+        va_start(ap, format);
+        vfprintf(stderr, format, ap);
+        va_end(ap);
+        fputs(" (see kftp --help)\n", stderr);
+        return KFTP_CLASS_USAGE;
+}
+
+static int show_help(void) {
+        return fputs(help, stdout) < 0 || fflush(stdout) != 0 ? KFTP_CLASS_LOCAL : 0;
+}
+
+static int show_version(void) {
+        return printf("kftp %s\n", KFTP_VERSION) < 0 || fflush(stdout) != 0 ? KFTP_CLASS_LOCAL : 0;
+}
+
+static bool asks_for_help(int argc, char **argv) {
+        for (int i = 1; i < argc && !streq(argv[i], "--"); i++)
+                if (streq(argv[i], "--help"))
+                        return true;
+        return false;
+}
+
+int main(int argc, char **argv) {
+        static const struct {
+                const char *name;
+                int (*run)(int argc, char **argv);
+        } verbs[] = {
+                { "get",    verb_get    },
+                { "doctor", verb_doctor },
+        };
+        const char *word = argc > 1 ? argv[1] : NULL;
+
+        /* Beyond the limit on file sizes, writing is to fail with EFBIG, not to kill. */
+        (void) signal(SIGXFSZ, SIG_IGN);
+
+        if (!word)
+                return usage_error("the command is missing");
+        if (streq(word, "--version"))
+                return show_version();
+        if (streq(word, "--help") || streq(word, "-h") || streq(word, "help"))
+                return show_help();
+        for (size_t i = 0; i < ELEMENTS(verbs); i++)
+                if (streq(word, verbs[i].name))
+                        return asks_for_help(argc - 1, argv + 1) ? show_help() : verbs[i].run(argc - 1, argv + 1);
+        return usage_error(word[0] == '-' ? "unknown option %s; options stand after the command" : "unknown command '%s'", word);
+}
