@@ -36,3 +36,5 @@ deb: check-version
 
 check-version:
 	packaging/check-version
+
+include tests/system/system.mk
