@@ -266,12 +266,39 @@ int kftp_conn_receive_page(struct kftp_conn *c, struct page *page, size_t len)
 }
 
 /* remove_wait_queue() returns only when no wake function is running any more. */
-void kftp_conn_close(struct kftp_conn *c)
+static void conn_drop(struct kftp_conn *c)
 {
-	if (!c->file)
-		return;
 	if (c->head)
 		remove_wait_queue(c->head, &c->entry);
 	fput(c->file);
 	memset(c, 0, sizeof(*c));
+}
+
+/*
+ * The peer is told at once: what fput() does, it does only when the caller returns to user mode,
+ * and RUN may stay for long, waiting for an answer to this very close.
+ */
+void kftp_conn_close(struct kftp_conn *c)
+{
+	if (!c->file)
+		return;
+	kernel_sock_shutdown(c->sock, SHUT_RDWR);
+	conn_drop(c);
+}
+
+/*
+ * As kftp_conn_close(), for a peer that may still be sending: one that is stuck before our full
+ * receive buffer would not see a FIN as the end, so it gets a reset (connecting to no address).
+ */
+void kftp_conn_reset(struct kftp_conn *c)
+{
+	struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
+
+	if (!c->file)
+		return;
+	if (READ_ONCE(c->sock->sk->sk_state) == TCP_CLOSE_WAIT)
+		kernel_sock_shutdown(c->sock, SHUT_RDWR);
+	else
+		kernel_connect(c->sock, (void *)&ss, sizeof(ss), O_NONBLOCK);
+	conn_drop(c);
 }

@@ -98,7 +98,7 @@ static int queue_command(struct kftp_session *s, kftp_reply_fn on_reply, const c
 	s->lines = 0;
 	kftp_session_set_deadline(s, s->config->reply_timeout);
 	count_command(s);
-	trace_kftp_command(s->id, verb, len);
+	trace_kftp_command(s->id, verb, secret ? 0 : len);
 	if (secret)	/* with a fixed length: its own says something about it */
 		kftp_event_line(s, true, false, *verb == 'P' ? "PASS ****" : "ACCT ****", 9);
 	else

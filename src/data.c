@@ -40,7 +40,7 @@ static unsigned int methods_left(struct kftp_session *s, const struct kftp_reque
 
 void kftp_data_close(struct kftp_session *s)
 {
-	kftp_conn_close(&s->data);
+	kftp_conn_reset(&s->data);
 	kftp_conn_close(&s->listener);
 }
 
@@ -218,7 +218,7 @@ int kftp_data_accept(struct kftp_session *s, struct kftp_request *q)
 			kftp_conn_close(&s->listener);
 			return 1;
 		}
-		kftp_conn_close(&s->data);
+		kftp_conn_reset(&s->data);
 		if (r == -EAGAIN)
 			return r;
 		trace_kftp_data(s->id, q->method, -EACCES, &q->result);

@@ -262,6 +262,7 @@ int kftp_conn_send(struct kftp_conn *c, const void *data, size_t len);
 int kftp_conn_receive(struct kftp_conn *c, void *data, size_t len);
 int kftp_conn_receive_page(struct kftp_conn *c, struct page *page, size_t len);
 void kftp_conn_close(struct kftp_conn *c);
+void kftp_conn_reset(struct kftp_conn *c);
 
 /* control.c: the control connection */
 int kftp_control_connect(struct kftp_session *s);

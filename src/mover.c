@@ -55,6 +55,9 @@ static bool was_interrupted(ssize_t error)
 /* Write what the buffer holds. Return: 0 when it is empty, or an error of the file. */
 static int write_out(struct kftp_session *s, struct kftp_request *q, struct kftp_buffer *b)
 {
+	/* looked at before each write: fcntl() can set it at any time */
+	if (q->file->f_flags & O_APPEND)
+		return -EINVAL;
 	while (b->len) {
 		loff_t pos = q->offset + q->result.bytes;
 		ssize_t n = kernel_write(q->file, page_address(b->page) + b->start, b->len, &pos);

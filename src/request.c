@@ -175,11 +175,10 @@ int kftp_request_cancel(struct kftp_session *s, const struct kftp_cancel *arg)
 	spin_lock(&s->lock);
 	if (arg->what != KFTP_CANCEL_SESSION) {
 		cancel_requests(s, arg, &n);
-	} else if (s->cancel_session) {
-		n.already++;
 	} else if (s->info.state != KFTP_STATE_NEW && s->info.state != KFTP_STATE_CLOSED) {
+		n.already = s->cancel_session;
+		n.now = !s->cancel_session;
 		s->cancel_session = true;
-		n.now++;
 	}
 	spin_unlock(&s->lock);
 	if (n.now)
