@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Tracepoints kftp:*. Of a command the verb is traced and the argument's length, never the
- * argument: it may be a password. Of a password not even the length is. No __string(): its macros have changed between versions.
+ * argument; of a password not even the length. No __string(): its macros have changed between
+ * versions.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM kftp
