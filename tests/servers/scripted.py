@@ -16,14 +16,16 @@ import time
 
 
 class ScriptedServer:
-    def __init__(self, files=None, replies=None, mtimes=None):
+    def __init__(self, files=None, replies=None, mtimes=None, host="::"):
+        """host: where to listen; "::" is all addresses, IPv4 ones too."""
         self.files = dict(files or {})
         self.mtimes = dict(mtimes or {})
         self.replies = dict(replies or {})
         self.commands = []
         self.sessions = []
         self._lock = threading.Lock()
-        self._listener = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True, backlog=64)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family, dualstack_ipv6=host == "::", backlog=64)
         self.port = self._listener.getsockname()[1]
 
     def __enter__(self):

@@ -37,10 +37,10 @@ apt_lines() {
 		"$own"|"$own"-updates|"$own"-security|"$own"/updates) ;;
 		*) [ "$suite" = "$own" ] || continue ;;	# backports and others: only for ourselves
 		esac
-		if [ "$suite" = sid ]; then
-			[ "$release" = "$own" ] && echo "deb $site sid $component"
-		else
+		if [ "$suite" != sid ]; then
 			echo "deb $site ${release/#$own/$suite} $component"
+		elif [ "$release" = "$own" ]; then
+			echo "deb $site sid $component"
 		fi
 	done
 }

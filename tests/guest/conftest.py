@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fixtures of the tests that run in the fast tier's guest: the module, an account, servers, the command.
+
+Everything here may be done as root in a throw-away machine: accounts, mounts, modules, network
+namespaces. Each test also fails if the kernel logged a warning while it ran.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TESTS))
+
+import support  # noqa: E402
+from servers import real  # noqa: E402
+from support import PASSWORD, USER  # noqa: E402
+
+KERNEL_TROUBLE = re.compile(r"WARNING:|BUG:|Oops|Call Trace:|INFO: task .* blocked|refcount_t|rcu.*stall|KASAN")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def module():
+    """The module under test, loaded. It must go away at the end."""
+    support.load_module()
+    yield support.MODULE
+    support.unload_module()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installed():
+    """The command where every user may run it: the checkout may be below a closed directory."""
+    shutil.copy(support.BUILD / "userspace/kftp", support.KFTP)
+    support.KFTP.chmod(0o755)
+
+
+@pytest.fixture(autouse=True)
+def kernel_log():
+    """Fails the test during which the kernel complained."""
+    with open("/dev/kmsg", "rb", buffering=0) as log:
+        os.set_blocking(log.fileno(), False)
+        os.lseek(log.fileno(), 0, os.SEEK_END)
+        yield
+        lines = []
+        while True:
+            try:
+                record = log.read(8192)
+            except BrokenPipeError:  # overwritten before it was read: goes on with the oldest
+                continue
+            if not record:
+                break
+            lines.append(record.decode(errors="replace"))
+    trouble = [line for line in lines if KERNEL_TROUBLE.search(line)]
+    assert not trouble, "the kernel complained:\n" + "".join(lines)
+
+
+@pytest.fixture(scope="session")
+def account():
+    """A system user that may log in to every server, and its home directory on a tmpfs."""
+    home = Path("/srv") / USER
+    subprocess.run(["useradd", "--create-home", "--home-dir", home, "--shell", "/bin/bash", USER], check=True)
+    subprocess.run(["chpasswd"], input=f"{USER}:{PASSWORD}\n", text=True, check=True)
+    home.chmod(0o755)
+    for path in home.iterdir():  # what useradd put there
+        path.unlink()
+    return home
+
+
+@pytest.fixture
+def home(account):
+    """The account's home, empty."""
+    for path in account.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return account
+
+
+class Servers:
+    """The four real servers, each started when first asked for."""
+
+    def __init__(self, account):
+        self.account, self.running = account, {}
+
+    def get(self, name):
+        if name not in self.running:
+            self.running[name] = real.ALL[name](f"/run/servers/{name}", USER, PASSWORD).start()
+        return self.running[name]
+
+    def stop(self):
+        for server in self.running.values():
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def servers(account):
+    running = Servers(account)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(params=list(real.ALL))
+def server(request, servers):
+    """Each of the four real servers in turn."""
+    return servers.get(request.param)
+
+
+@pytest.fixture
+def vsftpd(servers):
+    """One real server, where it does not matter which."""
+    return servers.get("vsftpd")
+
+
+@pytest.fixture
+def slow_server(request, account):
+    """make(NAME, RATE) starts a server of the test's own, which it may kill and restart."""
+    started = []
+
+    def make(name, rate=0):
+        directory = Path(f"/run/servers/{request.node.name}-{len(started)}".replace("[", "-").replace("]", ""))
+        server = real.ALL[name](directory, USER, PASSWORD, rate=rate)
+        started.append(server)
+        return server.start()
+
+    yield make
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def password_file():
+    path = Path("/run/password")
+    path.write_text(PASSWORD + "\n")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def target(tmp_path):
+    """An empty directory to download into, removed afterwards: the guest's memory is its disk."""
+    path = tmp_path / "target"
+    path.mkdir()
+    yield path
+    shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+@pytest.fixture
+def kftp(password_file, target):
+    """The command, with the account's password, run in the empty target directory."""
+    command = support.Command(password_file, target)
+    yield command
+    command.end_all()

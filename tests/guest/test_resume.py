@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A broken download goes on where it stopped, and never joins two versions of a file."""
+import os
+import signal
+
+import pytest
+
+from support import names, same_bytes, wait_until, write_pattern
+
+MIB = 1 << 20
+SIZE = 16 * MIB
+RATE = 4 * MIB
+
+
+def partial_bytes(target):
+    """How much of the file is there under its temporary name."""
+    return max((p.stat().st_size for p in target.iterdir() if p.name != "file"), default=0)
+
+
+def restarts(server, mark=0):
+    return [int(line.split()[1]) for line in server.commands(mark) if line.startswith("REST ") and line != "REST 0"]
+
+
+def break_in_the_middle(server, kftp, target, *arguments):
+    """Kills the server when some of the file has come; returns what kftp said."""
+    running = kftp.start_get(*arguments, server.url("file"))
+    wait_until(lambda: partial_bytes(target) >= 2 * MIB or running.process.poll() is not None, "no data came")
+    assert running.process.poll() is None, f"ended too early: {running.wait().stderr}"
+    server.kill()
+    return running.wait()
+
+
+def test_after_the_server_was_killed_only_the_rest_is_moved(server, slow_server, home, kftp, target):
+    write_pattern(home / "file", SIZE)
+    breaking = slow_server(server.name, rate=RATE)
+    break_in_the_middle(breaking, kftp, target).assert_failed(6)
+    assert not (target / "file").exists()
+
+    breaking.rate = 0
+    breaking.start()
+    mark = breaking.mark()
+    done = kftp.get("-c", "--json", breaking.url("file")).assert_done().json
+    assert same_bytes(home / "file", target / "file")
+    assert names(target) == ["file"]
+    assert done["resumed_from"] >= MIB
+    assert restarts(breaking, mark) == [done["resumed_from"]]
+    assert done["bytes"] == SIZE
+
+
+def test_a_retry_of_the_same_call_goes_on_by_itself(slow_server, home, kftp, target):
+    write_pattern(home / "file", SIZE)
+    server = slow_server("vsftpd", rate=RATE)
+    running = kftp.start_get("--json", server.url("file"), retries=10)
+    wait_until(lambda: partial_bytes(target) >= 2 * MIB, "no data came")
+    server.kill()
+    server.rate = 0
+    server.start()
+    done = running.wait().assert_done().json
+    assert same_bytes(home / "file", target / "file")
+    assert done["attempts"] > 1
+    assert restarts(server) and restarts(server)[0] >= MIB
+
+
+@pytest.mark.parametrize("change", ["content", "size", "time"])
+def test_a_file_replaced_between_the_attempts_is_fetched_anew(change, slow_server, home, kftp, target):
+    write_pattern(home / "file", SIZE)
+    server = slow_server("vsftpd", rate=RATE)
+    break_in_the_middle(server, kftp, target).assert_failed(6)
+
+    before = (home / "file").stat()
+    write_pattern(home / "file", SIZE + (1000 if change == "size" else 0), seed=1)
+    if change == "size":
+        os.utime(home / "file", (before.st_mtime, before.st_mtime))
+    else:
+        os.utime(home / "file", (before.st_mtime + 3600, before.st_mtime + 3600))
+    server.rate = 0
+    server.start()
+    mark = server.mark()
+    done = kftp.get("-c", "--json", server.url("file")).assert_done().json
+    assert same_bytes(home / "file", target / "file")
+    assert done["resumed_from"] == 0
+    assert restarts(server, mark) == []
+
+
+def test_without_resume_the_download_starts_again(slow_server, home, kftp, target):
+    write_pattern(home / "file", SIZE)
+    server = slow_server("vsftpd", rate=RATE)
+    break_in_the_middle(server, kftp, target).assert_failed(6)
+    server.rate = 0
+    server.start()
+    mark = server.mark()
+    kftp.get(server.url("file")).assert_done()
+    assert same_bytes(home / "file", target / "file")
+    assert restarts(server, mark) == []
+    assert names(target) == ["file"]
+
+
+def test_resume_without_a_partial_file_is_an_ordinary_download(vsftpd, home, kftp, target):
+    write_pattern(home / "file", MIB)
+    done = kftp.get("-c", "--json", vsftpd.url("file")).assert_done().json
+    assert same_bytes(home / "file", target / "file")
+    assert done["resumed_from"] == 0
+
+
+def test_a_partial_file_of_another_url_is_not_continued(slow_server, home, kftp, target):
+    write_pattern(home / "file", SIZE)
+    (home / "other").mkdir()
+    write_pattern(home / "other" / "file", SIZE, seed=2)
+    stamp = (home / "file").stat().st_mtime
+    os.utime(home / "other" / "file", (stamp, stamp))
+    server = slow_server("vsftpd", rate=RATE)
+    break_in_the_middle(server, kftp, target).assert_failed(6)
+    server.rate = 0
+    server.start()
+    kftp.get("-c", server.url("other/file")).assert_done()
+    assert same_bytes(home / "other" / "file", target / "file")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_an_interrupted_download_goes_on_later(number, slow_server, home, kftp, target):
+    write_pattern(home / "file", SIZE)
+    server = slow_server("vsftpd", rate=RATE)
+    running = kftp.start_get(server.url("file"))
+    wait_until(lambda: partial_bytes(target) >= 2 * MIB, "no data came")
+    running.signal(number)
+    running.wait().assert_failed(130)
+    assert not (target / "file").exists()
+    assert partial_bytes(target) >= 2 * MIB
+
+    server.stop()
+    server.rate = 0
+    server.start()
+    mark = server.mark()
+    done = kftp.get("-c", "--json", server.url("file")).assert_done().json
+    assert same_bytes(home / "file", target / "file")
+    assert restarts(server, mark) == [done["resumed_from"]]
+    assert done["resumed_from"] >= 2 * MIB
+
+
+def test_a_download_killed_with_SIGKILL_can_be_repeated(slow_server, home, kftp, target):
+    write_pattern(home / "file", SIZE)
+    server = slow_server("vsftpd", rate=RATE)
+    running = kftp.start_get(server.url("file"))
+    wait_until(lambda: partial_bytes(target) >= 2 * MIB, "no data came")
+    running.signal(signal.SIGKILL)
+    running.wait()
+    assert not (target / "file").exists()
+    server.stop()
+    server.rate = 0
+    server.start()
+    kftp.get("-c", server.url("file")).assert_done()
+    assert same_bytes(home / "file", target / "file")
+    assert names(target) == ["file"]
