@@ -35,8 +35,8 @@ static int install_handlers(void) {
         for (size_t i = 0; i < ELEMENTS(signals); i++) {
                 if (sigaction(signals[i], NULL, &old) < 0)
                         return -errno;
-                /* nohup, or a job in the background */
-                if (old.sa_handler != SIG_IGN && sigaction(signals[i], &handle, NULL) < 0)
+                /* nohup. Not so SIGINT: a script's background job may be told to stop by it. */
+                if (!(signals[i] == SIGHUP && old.sa_handler == SIG_IGN) && sigaction(signals[i], &handle, NULL) < 0)
                         return -errno;
         }
         return 0;

@@ -160,44 +160,54 @@ static char *quote_reply(const KftpEnding *e) {
         return escaped && asprintf(&quoted, ": \"%s\"", escaped) >= 0 ? quoted : NULL;
 }
 
-static int refused_by_server(KftpFailure *f, const KftpEnding *e, const char *reply) {
+static int refused_by_server(KftpFailure *f, const KftpEnding *e, const char *path, const char *reply) {
         KftpReplyClass c = kftp_reply_classify(e->reply, e->text, e->text_len, e->logged_in, e->bytes);
-        _cleanup_free_ char *path = kftp_escape(strempty(e->path), strlen(strempty(e->path)));
-        int r;
 
         if (!e->logged_in)
-                r = kftp_failure_set(f, c.class, e->error, c.transient, "login refused by %s%s%s", e->remote, reply, c.advice);
-        else
-                r = kftp_failure_set(f, c.class, e->error, c.transient, "\"%s\" not sent by %s%s%s",
-                                     strempty(path), e->remote, reply, c.advice);
-        f->reply = e->reply;
-        return r;
+                return kftp_failure_set(f, c.class, e->error, c.transient, "login refused by %s%s%s", e->remote, reply, c.advice);
+        return kftp_failure_set(f, c.class, e->error, c.transient, "\"%s\" not sent by %s%s%s", path, e->remote, reply, c.advice);
 }
 
-static int broken_off(KftpFailure *f, const KftpEnding *e, const char *reply) {
-        char bytes[KFTP_FORMAT_MAX];
-        const char *advice = "";
-        bool late = e->error == -ETIMEDOUT;
+/* Why a connection failed. Allocated. */
+static char *network_reason(const KftpEnding *e) {
         unsigned seconds = (unsigned) ((e->timeout_usec + USEC_PER_SEC - 1) / USEC_PER_SEC);
-        char *why = NULL;
+        char *text;
 
-        if (late ? asprintf(&why, "nothing came within %u s", seconds) < 0 : !(why = strdup(strerror(-e->error))))
-                why = NULL;
+        if (e->error != -ETIMEDOUT)
+                return strdup(strerror(-e->error));
+        return asprintf(&text, "%s within %u s", e->connected ? "nothing came" : "no answer", seconds) < 0 ? NULL : text;
+}
+
+static const char *network_advice(const KftpEnding *e) {
         if (e->error == -EADDRNOTAVAIL)
-                advice = "; the source address has to be one of this machine's";
-        else if (e->logged_in && e->bytes == 0 && (late || e->error == -ECONNREFUSED || e->error == -EHOSTUNREACH))
-                advice = "; a firewall may block the data connection: try the other kind (--active)";
+                return "; the source address has to be one of this machine's";
+        if (e->logged_in && e->bytes == 0
+            && (e->error == -ETIMEDOUT || e->error == -ECONNREFUSED || e->error == -EHOSTUNREACH))
+                return "; a firewall may block the data connection: try the other kind (--active)";
+        return "";
+}
+
+static int cannot_connect(KftpFailure *f, const KftpEnding *e, const char *why) {
+        bool transient = e->error != -EADDRNOTAVAIL;
+
+        if (!e->address || streq(e->address, e->remote))
+                return kftp_failure_set(f, KFTP_CLASS_NETWORK, e->error, transient, "cannot connect to %s: %s%s",
+                                        e->remote, why, network_advice(e));
+        return kftp_failure_set(f, KFTP_CLASS_NETWORK, e->error, transient, "cannot connect to %s (%s): %s%s",
+                                e->remote, e->address, why, network_advice(e));
+}
+
+static int broken_off(KftpFailure *f, const KftpEnding *e, const char *path, const char *reply) {
+        _cleanup_free_ char *why = network_reason(e);
+        char bytes[KFTP_FORMAT_MAX];
 
         if (!e->connected)
-                kftp_failure_set(f, KFTP_CLASS_NETWORK, e->error, e->error != -EADDRNOTAVAIL, "cannot connect to %s (%s): %s%s",
-                                 e->remote, strempty(e->address), late ? "no answer" : strempty(why), advice);
-        else if (!e->logged_in)
-                kftp_failure_set(f, KFTP_CLASS_NETWORK, e->error, true, "no login at %s: %s%s", e->remote, strempty(why), reply);
-        else
-                kftp_failure_set(f, KFTP_CLASS_NETWORK, e->error, true, "transfer from %s broken off after %s: %s%s%s", e->remote,
-                                 kftp_format_bytes(bytes, e->position), strempty(why), reply, advice);
-        free(why);
-        return e->error;
+                return cannot_connect(f, e, strempty(why));
+        if (!e->logged_in)
+                return kftp_failure_set(f, KFTP_CLASS_NETWORK, e->error, true, "no login at %s: %s%s",
+                                        e->remote, strempty(why), reply);
+        return kftp_failure_set(f, KFTP_CLASS_NETWORK, e->error, true, "\"%s\" from %s broken off after %s: %s%s%s", path, e->remote,
+                                kftp_format_bytes(bytes, e->position), strempty(why), reply, network_advice(e));
 }
 
 static bool is_network_error(int error) {
@@ -212,35 +222,29 @@ static bool is_network_error(int error) {
         return false;
 }
 
-static int wrong_size(KftpFailure *f, const KftpEnding *e, const char *reply) {
-        _cleanup_free_ char *path = kftp_escape(strempty(e->path), strlen(strempty(e->path)));
-
-        return kftp_failure_set(f, KFTP_CLASS_INTEGRITY, e->error, true,
-                                "\"%s\" from %s: %" PRIu64 " bytes received, but the server said it has %" PRIu64 "%s",
-                                strempty(path), e->remote, e->position, e->remote_size, reply);
-}
-
-static int classify(KftpFailure *f, const KftpEnding *e, const char *reply) {
+static int classify(KftpFailure *f, const KftpEnding *e, const char *path, const char *reply) {
         if (e->local_file)
                 return kftp_failure_local(f, e->error, "cannot write %s", strempty(e->local));
         if (e->error == 0 || e->error == -EREMOTEIO || e->error == -EKEYREJECTED)
-                return refused_by_server(f, e, reply);
+                return refused_by_server(f, e, path, reply);
         if (e->error == -EBADMSG)
-                return wrong_size(f, e, reply);
+                return kftp_failure_set(f, KFTP_CLASS_INTEGRITY, e->error, true,
+                                        "\"%s\" from %s: %" PRIu64 " bytes received, but the server said it has %" PRIu64 "%s",
+                                        path, e->remote, e->position, e->remote_size, reply);
         if (e->error == -EPROTO || e->error == -EMSGSIZE)
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, e->error, false, "%s does not speak FTP as it should%s", e->remote, reply);
         /* 421 is how a server says that it hangs up; the connection is gone then, which is no news. */
         if (e->reply == 421)
-                return refused_by_server(f, e, reply);
+                return refused_by_server(f, e, path, reply);
         if (is_network_error(e->error))
-                return broken_off(f, e, reply);
+                return broken_off(f, e, path, reply);
         return kftp_failure_set(f, KFTP_CLASS_OTHER, e->error, e->error == -ENOMEM || e->error == -ENOBUFS, "%s: %s%s",
                                 e->remote, strerror(-e->error), reply);
 }
 
 int kftp_failure_from_ending(KftpFailure *f, const KftpEnding *e) {
-        _cleanup_free_ char *reply = quote_reply(e);
-        int r = classify(f, e, strempty(reply));
+        _cleanup_free_ char *reply = quote_reply(e), *path = kftp_escape(strempty(e->path), strlen(strempty(e->path)));
+        int r = classify(f, e, strempty(path), strempty(reply));
 
         f->reply = e->reply;
         return r;

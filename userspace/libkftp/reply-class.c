@@ -49,6 +49,10 @@ static KftpReplyClass classify_login(unsigned reply, const char *text) {
                 return verdict(KFTP_CLASS_NETWORK, true, "");
         if (reply >= 400 && reply < 500 && reply != 430)
                 return verdict(KFTP_CLASS_NETWORK, true, "");
+        if (reply == 331)
+                return verdict(KFTP_CLASS_AUTH, false, "; no password was given: --password-file=FILE (in a job file PasswordFile=)");
+        if (reply == 332)
+                return verdict(KFTP_CLASS_AUTH, false, "; the server wants an account, which kftp cannot give it");
         return verdict(KFTP_CLASS_AUTH, false, "; check the user name and the password");
 }
 

@@ -62,11 +62,11 @@ static char *range_dup(const UriTextRangeA *range) {
 }
 
 /*
- * What can be told before the syntax is looked at: the scheme, and a password. The authority ends at
- * the first slash; a password in it must not get as far as an error message.
+ * What can be told before the syntax is looked at: the scheme, a password, and a port that is none.
+ * The authority ends at the first slash; a password in it must not get as far as an error message.
  */
 static int check_outline(const char *text, KftpUrl *u, const char **authority, char **reason) {
-        const char *at;
+        const char *at, *port;
         size_t n;
 
         if (strncasecmp(text, "ftp://", 6) == 0)
@@ -83,6 +83,10 @@ static int check_outline(const char *text, KftpUrl *u, const char **authority, c
         if (at && memchr(*authority, ':', (size_t) (at - *authority)))
                 return refuse(reason, "a URL must not carry a password, other users could see it: "
                                       "use --password-file=FILE (in a job file PasswordFile=)");
+        port = memrchr(*authority, ':', n);
+        if (port && !memchr(port, ']', (size_t) (*authority + n - port))
+            && port + 1 + strspn(port + 1, "0123456789") != *authority + n)
+                return refuse(reason, "the port is not a number");
         return 0;
 }
 

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Failures: what servers' replies and the device's errors are taken for, and the line that tells. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "libkftp/failure.h"
+#include "libkftp/reply-class.h"
+#include "util.h"
+
+#define YES true
+#define NO false
+
+static const struct {
+        const char *text;
+        bool logged_in;
+        uint64_t bytes;
+        enum kftp_class class;
+        bool transient;
+} replies[] = {
+        /* logging in */
+        { "530 Login incorrect.",                                               NO,  0, KFTP_CLASS_AUTH,    NO  },
+        { "530 Not logged in, user cannot log in.",                             NO,  0, KFTP_CLASS_AUTH,    NO  },
+        { "430 Invalid username or password",                                   NO,  0, KFTP_CLASS_AUTH,    NO  },
+        { "331 Please specify the password.",                                   NO,  0, KFTP_CLASS_AUTH,    NO  },
+        { "332 Need account for login.",                                        NO,  0, KFTP_CLASS_AUTH,    NO  },
+        { "530 Sorry, the maximum number of clients (4) are already connected.", NO, 0, KFTP_CLASS_NETWORK, YES },
+        { "530 Too many users logged in, try again later.",                     NO,  0, KFTP_CLASS_NETWORK, YES },
+        { "421 Too many connections (8) from this IP",                          NO,  0, KFTP_CLASS_NETWORK, YES },
+        { "421 Service not available, closing control connection.",             NO,  0, KFTP_CLASS_NETWORK, YES },
+        { "431 Temporary failure",                                              NO,  0, KFTP_CLASS_NETWORK, YES },
+        { "530 Non-anonymous sessions must use encryption.",                    NO,  0, KFTP_CLASS_TLS,     NO  },
+        { "550 SSL/TLS required on the control channel",                        NO,  0, KFTP_CLASS_TLS,     NO  },
+        { "421 Sorry, cleartext sessions and weak ciphers are not accepted on this server.", NO, 0, KFTP_CLASS_TLS, NO },
+        { "534 Policy requires SSL.",                                           NO,  0, KFTP_CLASS_TLS,     NO  },
+        /* a user whose name is said in the reply */
+        { "530 User tlsmith cannot log in.",                                    NO,  0, KFTP_CLASS_AUTH,    NO  },
+
+        /* the request */
+        { "550 Failed to open file.",                                           YES, 0, KFTP_CLASS_REMOTE,  NO  },
+        { "550 x: No such file or directory",                                   YES, 0, KFTP_CLASS_REMOTE,  NO  },
+        { "553 Permission denied",                                              YES, 0, KFTP_CLASS_REMOTE,  NO  },
+        { "450 x: file busy",                                                   YES, 0, KFTP_CLASS_REMOTE,  YES },
+        { "552 Quota exceeded",                                                 YES, 0, KFTP_CLASS_REMOTE,  NO  },
+        { "425 Failed to establish connection.",                                YES, 0, KFTP_CLASS_NETWORK, YES },
+        { "426 Failure writing network stream.",                                YES, 5, KFTP_CLASS_NETWORK, YES },
+        { "421 Timeout.",                                                       YES, 0, KFTP_CLASS_NETWORK, YES },
+        { "451 Failure reading local file.",                                    YES, 0, KFTP_CLASS_NETWORK, YES },
+        { "500 RETR not understood",                                            YES, 0, KFTP_CLASS_OTHER,   NO  },
+        { "502 Command not implemented.",                                       YES, 0, KFTP_CLASS_OTHER,   NO  },
+        { "530 Please login with USER and PASS.",                               YES, 0, KFTP_CLASS_AUTH,    NO  },
+        { "522 SSL/TLS required on the data channel",                           YES, 0, KFTP_CLASS_TLS,     NO  },
+        { "521 PROT P required",                                                YES, 0, KFTP_CLASS_TLS,     NO  },
+        /* permanent by the code, not by what it says */
+        { "550 Data connection closed: Broken pipe",                            YES, 0, KFTP_CLASS_NETWORK, YES },
+        { "550 Too many open files",                                            YES, 0, KFTP_CLASS_NETWORK, YES },
+        { "551 Error on input file",                                            YES, 1, KFTP_CLASS_NETWORK, YES },
+};
+
+static void test_replies(void **state) {
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(replies); i++) {
+                unsigned code = (unsigned) strtoul(replies[i].text, NULL, 10);
+                KftpReplyClass c;
+
+                print_message("%s\n", replies[i].text);
+                c = kftp_reply_classify(code, replies[i].text, strlen(replies[i].text), replies[i].logged_in, replies[i].bytes);
+                assert_int_equal(c.class, replies[i].class);
+                assert_int_equal(c.transient, replies[i].transient);
+                assert_true(!*c.advice || startswith(c.advice, "; "));
+        }
+}
+
+static void test_reply_without_text(void **state) {
+        KftpReplyClass c = kftp_reply_classify(530, NULL, 0, false, 0);
+
+        (void) state;
+        assert_int_equal(c.class, KFTP_CLASS_AUTH);
+        /* a NUL in the middle hides nothing */
+        c = kftp_reply_classify(530, "530 \0too many", 13, false, 0);
+        assert_int_equal(c.class, KFTP_CLASS_NETWORK);
+}
+
+/* ---- The device's errors --------------------------------------------------------------------- */
+
+static KftpEnding ending(int error) {
+        return (KftpEnding) {
+                .remote = "ftp.example.org:21",
+                .path = "pub/x.bin",
+                .local = "/srv/.x.bin.kftp-part",
+                .address = "192.0.2.1:21",
+                .connected = true,
+                .logged_in = true,
+                .timeout_usec = 2 * USEC_PER_SEC,
+                .error = error,
+                .remote_size = 1000,
+        };
+}
+
+static void set_reply(KftpEnding *e, const char *text) {
+        e->reply = (unsigned) strtoul(text, NULL, 10);
+        e->text = text;
+        e->text_len = strlen(text);
+}
+
+static void expect(const KftpEnding *e, enum kftp_class class, bool transient, const char *text) {
+        KftpFailure f = {};
+
+        assert_int_equal(kftp_failure_from_ending(&f, e), e->error);
+        assert_string_equal(f.text, text);
+        assert_int_equal(f.class, class);
+        assert_int_equal(f.transient, transient);
+        assert_int_equal(f.error, e->error);
+        assert_int_equal(f.reply, e->reply);
+        assert_null(strchr(f.text, '\n'));
+        kftp_failure_done(&f);
+}
+
+static void test_refusals(void **state) {
+        KftpEnding e = ending(-EREMOTEIO);
+
+        (void) state;
+        set_reply(&e, "550 No such file\033[2J.");
+        expect(&e, KFTP_CLASS_REMOTE, NO, "\"pub/x.bin\" not sent by ftp.example.org:21: \"550 No such file\\x1b[2J.\"");
+        e.error = -EKEYREJECTED;
+        e.logged_in = false;
+        set_reply(&e, "530 Login incorrect.");
+        expect(&e, KFTP_CLASS_AUTH, NO,
+               "login refused by ftp.example.org:21: \"530 Login incorrect.\"; check the user name and the password");
+        e.error = -ECONNRESET;
+        set_reply(&e, "421 Too many connections.");
+        expect(&e, KFTP_CLASS_NETWORK, YES, "login refused by ftp.example.org:21: \"421 Too many connections.\"");
+}
+
+static void test_network(void **state) {
+        KftpEnding e = ending(-ECONNREFUSED);
+
+        (void) state;
+        e.connected = e.logged_in = false;
+        expect(&e, KFTP_CLASS_NETWORK, YES, "cannot connect to ftp.example.org:21 (192.0.2.1:21): Connection refused");
+        e.error = -ETIMEDOUT;
+        expect(&e, KFTP_CLASS_NETWORK, YES, "cannot connect to ftp.example.org:21 (192.0.2.1:21): no answer within 2 s");
+        e.remote = e.address;
+        expect(&e, KFTP_CLASS_NETWORK, YES, "cannot connect to 192.0.2.1:21: no answer within 2 s");
+        e.error = -EADDRNOTAVAIL;
+        expect(&e, KFTP_CLASS_NETWORK, NO, "cannot connect to 192.0.2.1:21: Cannot assign requested address; "
+               "the source address has to be one of this machine's");
+
+        e = ending(-ETIMEDOUT);
+        e.logged_in = false;
+        expect(&e, KFTP_CLASS_NETWORK, YES, "no login at ftp.example.org:21: nothing came within 2 s");
+
+        e = ending(-ECONNRESET);
+        e.bytes = 512;
+        e.position = 2048;
+        expect(&e, KFTP_CLASS_NETWORK, YES, "\"pub/x.bin\" from ftp.example.org:21 broken off after 2.0 KiB: Connection reset by peer");
+        e = ending(-ECONNREFUSED);
+        expect(&e, KFTP_CLASS_NETWORK, YES, "\"pub/x.bin\" from ftp.example.org:21 broken off after 0 B: Connection refused; "
+               "a firewall may block the data connection: try the other kind (--active)");
+}
+
+static void test_the_rest(void **state) {
+        KftpEnding e = ending(-EBADMSG);
+
+        (void) state;
+        e.position = 999;
+        set_reply(&e, "226 Transfer complete.");
+        expect(&e, KFTP_CLASS_INTEGRITY, YES, "\"pub/x.bin\" from ftp.example.org:21: 999 bytes received, but the server said it has 1000: "
+               "\"226 Transfer complete.\"");
+        e = ending(-ENOSPC);
+        e.local_file = true;
+        expect(&e, KFTP_CLASS_LOCAL, NO, "cannot write /srv/.x.bin.kftp-part: No space left on device; "
+               "free some space there, or choose another place");
+        /* the same number from elsewhere is something else */
+        e = ending(-EPIPE);
+        e.local_file = true;
+        expect(&e, KFTP_CLASS_LOCAL, NO, "cannot write /srv/.x.bin.kftp-part: Broken pipe");
+        e = ending(-EPROTO);
+        expect(&e, KFTP_CLASS_OTHER, NO, "ftp.example.org:21 does not speak FTP as it should");
+        e = ending(-EMSGSIZE);
+        expect(&e, KFTP_CLASS_OTHER, NO, "ftp.example.org:21 does not speak FTP as it should");
+        e = ending(-ENOMEM);
+        expect(&e, KFTP_CLASS_OTHER, YES, "ftp.example.org:21: Cannot allocate memory");
+}
+
+static void test_device(void **state) {
+        static const struct {
+                int error;
+                enum kftp_class class;
+                const char *part;
+        } rows[] = {
+                { -ENOENT,     KFTP_CLASS_DEVICE, "sudo modprobe kftp"           },
+                { -ENXIO,      KFTP_CLASS_DEVICE, "sudo modprobe kftp"           },
+                { -ENODEV,     KFTP_CLASS_DEVICE, "sudo modprobe kftp"           },
+                { -EACCES,     KFTP_CLASS_DEVICE, "sudo usermod -aG kftp-users " },
+                { -EPERM,      KFTP_CLASS_DEVICE, "sudo usermod -aG kftp-users " },
+                { -EOPNOTSUPP, KFTP_CLASS_DEVICE, "does not support"             },
+                { -EMFILE,     KFTP_CLASS_OTHER,  "Too many open files"          },
+                { -EINVAL,     KFTP_CLASS_DEVICE, "Invalid argument"             },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                KftpFailure f = {};
+
+                assert_int_equal(kftp_failure_device(&f, rows[i].error, "KFTP_TEST"), rows[i].error);
+                assert_int_equal(f.class, rows[i].class);
+                assert_non_null(strstr(f.text, "/dev/kftp"));
+                assert_non_null(strstr(f.text, rows[i].part));
+                kftp_failure_done(&f);
+        }
+}
+
+/* A failure that quotes the one it takes the place of. */
+static void test_replaced(void **state) {
+        KftpFailure f = {};
+
+        (void) state;
+        assert_int_equal(kftp_failure_set(&f, KFTP_CLASS_NETWORK, -EPIPE, true, "first"), -EPIPE);
+        assert_int_equal(kftp_failure_set(&f, KFTP_CLASS_INTERRUPTED, 0, false, "second, after: %s", f.text), -EREMOTEIO);
+        assert_string_equal(f.text, "second, after: first");
+        assert_false(f.transient);
+        kftp_failure_done(&f);
+        assert_null(f.text);
+        assert_int_equal(kftp_failure_set(NULL, KFTP_CLASS_OTHER, -EIO, false, "nobody listens"), -EIO);
+}
+
+static void test_class_names(void **state) {
+        (void) state;
+        assert_string_equal(kftp_class_name(KFTP_CLASS_OK), "done");
+        assert_string_equal(kftp_class_name(KFTP_CLASS_AUTH), "auth");
+        assert_string_equal(kftp_class_name(KFTP_CLASS_BUSY), "busy");
+        assert_string_equal(kftp_class_name(KFTP_CLASS_OTHER), "other");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_replies),
+                cmocka_unit_test(test_reply_without_text),
+                cmocka_unit_test(test_refusals),
+                cmocka_unit_test(test_network),
+                cmocka_unit_test(test_the_rest),
+                cmocka_unit_test(test_device),
+                cmocka_unit_test(test_replaced),
+                cmocka_unit_test(test_class_names),
+        };
+
+        return cmocka_run_group_tests_name("failure", tests, NULL, NULL);
+}
