@@ -167,8 +167,8 @@ static const struct {
         { MINIMAL "[Job]\nRetries=18446744073709551617\n", ":6:9: error: Retries=\"18446744073709551617\": not a number from 0 to 1000\n", false },
         { MINIMAL "[Job]\nRetrySec=5min 3x\n", ":6:16: error: RetrySec=\"5min 3x\": not a time span, such as \"30s\", \"5min\" or \"1h 30min\"\n", false },
         { MINIMAL "[Job]\nRetrySec=5min \\\n   soon\n", ":7:4: error: RetrySec=\"5min  soon\": not a time span, such as \"30s\", \"5min\" or \"1h 30min\"\n", false },
-        { MINIMAL "[Job]\nRetrySec=0\n", ":6:10: error: RetrySec=\"0\": not from 1ms to 1d\n", false },
-        { MINIMAL "[Job]\nRetrySec=99999999999w\n", ":6:10: error: RetrySec=\"99999999999w\": not from 1ms to 1d\n", false },
+        { MINIMAL "[Job]\nRetrySec=0\n", ":6:10: error: RetrySec=\"0\": not from 1ms to 5min\n", false },
+        { MINIMAL "[Job]\nRetrySec=99999999999w\n", ":6:10: error: RetrySec=\"99999999999w\": not from 1ms to 5min\n", false },
 
         /* The source */
         { "[Source]\nURL=ftp://ftp.example.com/pub/\n" TARGET, ":2:30: error: URL=\"ftp://ftp.example.com/pub/\": names a directory; this version of kftp fetches single files: let URL= name the file\n", false },

@@ -14,7 +14,7 @@
 #define EXCERPT_MAX 60U                 /* bytes of offending text that are shown */
 #define RETRIES_MAX 1000U
 #define RETRY_USEC_MIN USEC_PER_MSEC
-#define RETRY_USEC_MAX (86400 * USEC_PER_SEC)
+#define RETRY_USEC_MAX (300 * USEC_PER_SEC)     /* where the back-off ends as well */
 
 const char *const job_sections[JOB_SECTIONS] = { "Job", "Source", "Target" };
 
@@ -207,7 +207,7 @@ static void parse_retry_sec(JobParser *p, const JobSetting *s, const JobItem *it
         if (r == -EINVAL)
                 bad_value(p, item, at, "not a time span, such as \"30s\", \"5min\" or \"1h 30min\"");
         else if (r < 0 || usec < RETRY_USEC_MIN || usec > RETRY_USEC_MAX)
-                bad_value(p, item, 0, "not from 1ms to 1d");
+                bad_value(p, item, 0, "not from 1ms to 5min");
         else
                 p->job->retry_usec = usec;
 }
