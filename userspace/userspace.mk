@@ -99,6 +99,9 @@ UNIT_CFLAGS := -std=gnu11 -pthread -O1 -g $(US_WARNINGS) $(SANITIZE)
 UNIT_KERNEL_CPPFLAGS := -D_GNU_SOURCE -Itests/unit/kernel -Isrc
 UNIT_ARCHIVED := $(LIBKFTP_SOURCES) $(filter-out %/main.c,$(KFTP_SOURCES) $(KFTPD_SOURCES))
 UNIT_ARCHIVE := $(UNIT)/userspace.a
+# what several tests share: tests/unit/X.c that is no test itself
+UNIT_SHARED := $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))
+UNIT_SHARED_ARCHIVE := $(UNIT)/shared.a
 
 unit: $(UNIT_TESTS)
 
@@ -117,12 +120,17 @@ $(UNIT_ARCHIVE): $(UNIT_ARCHIVED:%.c=$(UNIT)/obj/%.o)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-$(UNIT_USER_TESTS:$(UNIT)/%=$(UNIT)/obj/%.o): $(UNIT)/obj/%.o: tests/unit/%.c | $(US_HEADERS)
+$(UNIT_SHARED_ARCHIVE): $(UNIT_SHARED:tests/unit/%.c=$(UNIT)/obj/%.o)
+	$(call SAY,AR)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(UNIT_USER_TESTS:$(UNIT)/%=$(UNIT)/obj/%.o) $(UNIT_SHARED:tests/unit/%.c=$(UNIT)/obj/%.o): $(UNIT)/obj/%.o: tests/unit/%.c | $(US_HEADERS)
 	@mkdir -p $(@D)
 	$(call SAY,CC)
 	$(Q)$(CC) $(US_CPPFLAGS) $(LIBKFTP_PC_CFLAGS) $(KFTPD_PC_CFLAGS) $(CMOCKA_PC_CFLAGS) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(UNIT_USER_TESTS): $(UNIT)/%: $(UNIT)/obj/%.o $(UNIT_ARCHIVE)
+$(UNIT_USER_TESTS): $(UNIT)/%: $(UNIT)/obj/%.o $(UNIT_SHARED_ARCHIVE) $(UNIT_ARCHIVE)
 	$(call SAY,LD)
 	$(Q)$(CC) $(UNIT_CFLAGS) -o $@ $^ $(LIBKFTP_PC_LIBS) $(KFTPD_PC_LIBS) $(CMOCKA_PC_LIBS)
 

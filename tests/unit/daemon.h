@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * kftpd without a device, for tests: the real manager in a child process, with directories of its own
+ * and a double of kftp_get. What it sends to the journal and to the service manager, and what
+ * the double was asked to do, comes here as records.
+ *
+ * The double acts by the first part of the URL's path:
+ *   ok     transfers a file of 11 bytes
+ *   hold   the same, once the file "go" is there; until then it can be cancelled
+ *   fail   a permanent refusal
+ *   flaky  fails for ever, with a retry each time that is allowed
+ * and by marker files in the directory:
+ *   no-device             there is no device
+ *   crash-after-2         SIGKILL after the second failed attempt of flaky
+ *   crash-before-rename   SIGKILL between intent and rename
+ *   crash-after-rename    SIGKILL behind the rename
+ *   linger                stays between the rename and its return
+ * A crash removes its marker.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "kftpd/manager.h"
+#include "util.h"
+
+typedef struct Daemon {
+        char directory[32];
+        pid_t pid;                      /* 0: it does not run */
+        unsigned max_running;
+        bool watchdog;
+        int records_fd[2];
+        int notify_fd;
+        char *records;
+} Daemon;
+
+int daemon_setup(void **state);
+int daemon_teardown(void **state);
+
+void daemon_start(Daemon *d);
+/* Sends the signal, and asserts that the daemon ends by itself with status 0, or by SIGKILL. */
+void daemon_stop(Daemon *d, int signal);
+/* Waits until it has killed itself. */
+void daemon_await_crash(Daemon *d);
+
+/* Waits until n records hold both strings, and asserts that there are no more. b may be NULL. */
+void daemon_expect(Daemon *d, unsigned n, const char *a, const char *b);
+/* As daemon_expect, after a time in which a scan and a run would have happened. */
+void daemon_expect_still(Daemon *d, unsigned n, const char *a, const char *b);
+unsigned daemon_count(Daemon *d, const char *a, const char *b);
+/* Forgets all records so far. */
+void daemon_clear(Daemon *d);
+/* Asserts that the first record with both strings, which has come already, holds the field too. */
+void daemon_check_field(const Daemon *d, const char *a, const char *b, const char *field);
+
+/* Paths below the daemon's directory; a static buffer. */
+const char *daemon_path(const Daemon *d, const char *format, ...) _printf_(2, 3);
+void put_file(const Daemon *d, const char *path, const char *text);
+void remove_file(const Daemon *d, const char *path);
+bool file_exists(const Daemon *d, const char *path);
+/* The text of a file of the directory, or NULL. Allocated. */
+char *get_file(const Daemon *d, const char *path);
+
+/* Drops conf/NAME.job: the double's kind of transfer, into out/; extra is appended. */
+void put_job(const Daemon *d, const char *name, const char *kind, const char *extra);
+
+/* Limits what the daemon may write, as if its disk were full. */
+void daemon_fill_disk(const Daemon *d, bool full);

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A kftp_get that needs neither device nor server, and misbehaves on demand. See daemon.h. */
+
+#define SD_JOURNAL_SUPPRESS_LOCATION
+
+#include "fake-get.h"
+
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <systemd/sd-journal.h>
+
+#include "control.h"
+#include "util.h"
+
+#define CONTENT "eleven byte"
+
+const char *fake_get_directory;
+
+/* Whether the marker is there; taken away if asked. */
+static bool marker(const char *name, bool take) {
+        char path[200];
+
+        (void) snprintf(path, sizeof(path), "%s/%s", fake_get_directory, name);
+        return (take ? unlink(path) : access(path, F_OK)) >= 0;
+}
+
+static void crash_if(const char *name) {
+        if (marker(name, true))
+                (void) kill(getpid(), SIGKILL);
+}
+
+/* Tells the test what it was asked, by the same way as the daemon's own records. */
+static void tell_call(const KftpUrl *url, const KftpOptions *o) {
+        _cleanup_free_ char *text = NULL;
+        struct iovec iov;
+        int n = asprintf(&text, "CALL %s retries=%u retry_usec=%llu resume=%d user=%s password=%s mode=%d", url->base,
+                         o->retries, (unsigned long long) o->retry_usec, o->resume, o->user ?: "-", o->password ?: "-",
+                         (int) o->data_mode);
+
+        if (n > 0) {
+                iov = (struct iovec) { text, (size_t) n };
+                (void) sd_journal_sendv(&iov, 1);
+        }
+}
+
+static int fail(KftpResult *ret, enum kftp_class class, int error, bool transient, const char *text) {
+        ret->failure = (KftpFailure) { .class = class, .error = error, .transient = transient, .text = strdup(text) };
+        return error < 0 ? error : -EREMOTEIO;
+}
+
+static int interrupted(KftpResult *ret) {
+        return fail(ret, KFTP_CLASS_INTERRUPTED, -ECANCELED, false, "interrupted");
+}
+
+static int flaky(const KftpOptions *o, KftpResult *ret) {
+        const KftpFailure failure = {
+                .class = KFTP_CLASS_NETWORK,
+                .error = -ECONNREFUSED,
+                .transient = true,
+                .text = (char *) "fake:21: Connection refused",
+        };
+
+        for (unsigned n = 1;; n++) {
+                ret->attempts = n;
+                if (n > o->retries)
+                        return fail(ret, failure.class, failure.error, true, failure.text);
+                o->callbacks.retry(o->callbacks.userdata,
+                                   &(KftpAttempt) { .attempt = n, .failure = &failure, .delay_usec = 1000 });
+                if (n == 2)
+                        crash_if("crash-after-2");
+                if (kftp_control_sleep(o->control, 1000) < 0)
+                        return interrupted(ret);
+        }
+}
+
+static int hold(const KftpOptions *o, KftpResult *ret) {
+        o->callbacks.progress(o->callbacks.userdata, &(KftpProgress) { .bytes = 100, .total = KFTP_SIZE_UNKNOWN });
+        while (!marker("go", false))
+                if (kftp_control_sleep(o->control, 10 * USEC_PER_MSEC) < 0)
+                        return interrupted(ret);
+        return 0;
+}
+
+static void write_content(const char *path) {
+        FILE *f = fopen(path, "we");
+
+        if (f) {
+                fputs(CONTENT, f);
+                fclose(f);
+        }
+}
+
+static int deliver(const char *temporary, const char *final, const KftpOptions *o, KftpResult *ret) {
+        const KftpIntent intent = { .temporary = temporary, .final = final, .size = strlen(CONTENT), .mtime = 1000000000 };
+        int r;
+
+        write_content(temporary);
+        r = o->callbacks.intent(o->callbacks.userdata, &intent);
+        if (r < 0)
+                return fail(ret, KFTP_CLASS_LOCAL, r, false, "the intent could not be recorded");
+        crash_if("crash-before-rename");
+        if (rename(temporary, final) < 0)
+                return fail(ret, KFTP_CLASS_LOCAL, -errno, false, "rename");
+        crash_if("crash-after-rename");
+        while (marker("linger", false))
+                usleep(10000);
+        return 0;
+}
+
+static void set_address(struct kftp_addr *a, const char *text, uint16_t port) {
+        a->family = AF_INET;
+        a->port = htons(port);
+        (void) inet_pton(AF_INET, text, a->addr);
+}
+
+static void fill_in(KftpResult *ret, const char *final) {
+        ret->local = strdup(final);
+        ret->bytes = strlen(CONTENT);
+        ret->resumed_from = 4;
+        ret->usec = 4100000;
+        ret->transfer_usec = 3100000;
+        ret->rate = 1024 * 1024;
+        ret->attempts = 1;
+        ret->reply = 226;
+        ret->reply_text = strdup("226 Done\x1b[2J");
+        ret->mtime = 1000000000;
+        set_address(&ret->peer, "192.0.2.1", 21);
+        set_address(&ret->local_addr, "192.0.2.2", 40000);
+        set_address(&ret->data_peer, "192.0.2.1", 20);
+        set_address(&ret->data_local, "192.0.2.2", 40001);
+}
+
+int fake_get(const KftpUrl *url, const char *dest, const KftpOptions *o, KftpResult *ret) {
+        _cleanup_free_ char *final = NULL, *temporary = NULL;
+        int r = 0;
+
+        *ret = (KftpResult) { .mtime = KFTP_MTIME_UNKNOWN, .attempts = 1 };
+        if (marker("no-device", false))
+                return fail(ret, KFTP_CLASS_DEVICE, -ENOENT, false, "/dev/kftp: No such file or directory");
+        tell_call(url, o);
+        r = kftp_get_names(url, dest, &final, &temporary, &ret->failure);
+        if (r < 0)
+                return r;
+
+        if (startswith(url->path, "fail/")) {
+                r = fail(ret, KFTP_CLASS_REMOTE, 0, false, "550 no such file (fake:21)");
+                ret->failure.reply = 550;
+                return r;
+        }
+        if (startswith(url->path, "flaky/"))
+                return flaky(o, ret);
+        if (startswith(url->path, "hold/"))
+                r = hold(o, ret);
+        if (r >= 0)
+                r = deliver(temporary, final, o, ret);
+        if (r >= 0)
+                fill_in(ret, final);
+        return r;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The MESSAGE_ID of each kind of record that kftpd writes. They never change; kftp.catalog explains
+ * each of them, and a unit test compares the two files.
+ */
+
+/* A file has been transferred. */
+#define KFTP_MESSAGE_FILE_DONE "2dd9701372cf452ea9634dc714e3f247"
+/* A run of a job has ended well. */
+#define KFTP_MESSAGE_JOB_DONE "a11927b9abde46bbac1e8f8390b771c1"
+/* A run of a job has failed for good. */
+#define KFTP_MESSAGE_JOB_FAILED "f5854418e9da4447b92d9ca91407a7f1"
+/* An attempt has failed, another one follows. */
+#define KFTP_MESSAGE_ATTEMPT_FAILED "aabf399c00f54e549e581ccc6b967a1b"
+/* kftpd stops, a run goes on when it starts again. */
+#define KFTP_MESSAGE_JOB_INTERRUPTED "729083f5e8ec41e4beb70dbb7fa1a157"
+/* A run was given up because its job file was changed, masked or removed. */
+#define KFTP_MESSAGE_JOB_CANCELLED "9ac0d4b7020347c58b9e673b37642287"
+/* A job file has an error and is not run. */
+#define KFTP_MESSAGE_JOB_REJECTED "4e543d2e89fe495297ec272db2e7f9ee"
+/* Something in a job file is ignored. */
+#define KFTP_MESSAGE_JOB_WARNING "4ecb4c51a65748038d9ea295900e7378"
+/* What a job's ledger entry says cannot be read. */
+#define KFTP_MESSAGE_LEDGER_DAMAGED "09102183c6f84324946c24efaa503440"
+/* No job is started: the device is missing, or the state directory cannot be written. */
+#define KFTP_MESSAGE_QUEUE_STOPPED "a0dc37231dcf4c6eb9e68d51c4557372"
+/* Jobs are started again. */
+#define KFTP_MESSAGE_QUEUE_RESUMED "06c0fbd481d6468290fa850c304f9739"
+/* The directory of job files cannot be read. */
+#define KFTP_MESSAGE_DIRECTORY_MISSING "dadc923209554ec7998b221adf65d225"

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From files to jobs: scans the directory, loads what has changed, and decides by the ledger whether
+ * a revision has to run.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <search.h>
+#include <syslog.h>
+
+#include "catalog-ids.h"
+#include "diagnoses.h"
+#include "manager.h"
+#include "target.h"
+
+/* ---- The set of jobs ------------------------------------------------------------------------------ */
+
+static int compare_names(const void *a, const void *b) {
+        return strcmp(((const Job *) a)->name, ((const Job *) b)->name);
+}
+
+Job *job_find(Manager *m, const char *name) {
+        const Job key = { .name = (char *) name };
+        Job *const *found = tfind(&key, &m->by_name, compare_names);
+
+        return found ? *found : NULL;
+}
+
+static Job *job_new(Manager *m, const char *name) {
+        Job *j = calloc(1, sizeof(*j));
+
+        if (j)
+                j->name = strdup(name);
+        if (!j || !j->name || !tsearch(j, &m->by_name, compare_names)) {
+                if (j)
+                        free(j->name);
+                free(j);
+                return NULL;
+        }
+        TAILQ_INSERT_TAIL(&m->jobs, j, jobs);
+        m->count[j->state]++;
+        return j;
+}
+
+Job *job_free(Manager *m, Job *j) {
+        job_set_state(m, j, JOB_UNKNOWN);
+        m->count[JOB_UNKNOWN]--;
+        TAILQ_REMOVE(&m->jobs, j, jobs);
+        tdelete(j, &m->by_name, compare_names);
+        free(j->name);
+        kftp_job_free(j->definition);
+        ledger_entry_free(j->entry);
+        free(j);
+        return NULL;
+}
+
+/* Keeps the order of arrival also for a job that comes back. */
+static void enqueue(Manager *m, Job *j) {
+        Job *after;
+
+        TAILQ_FOREACH_REVERSE(after, &m->queue, JobList, queue)
+                if (after->arrival <= j->arrival) {
+                        TAILQ_INSERT_AFTER(&m->queue, after, j, queue);
+                        return;
+                }
+        TAILQ_INSERT_HEAD(&m->queue, j, queue);
+}
+
+void job_set_state(Manager *m, Job *j, JobState state) {
+        if (j->state == JOB_QUEUED)
+                TAILQ_REMOVE(&m->queue, j, queue);
+        m->count[j->state]--;
+        j->state = state;
+        m->count[state]++;
+        if (state == JOB_QUEUED)
+                enqueue(m, j);
+}
+
+/* ---- One job -------------------------------------------------------------------------------------- */
+
+void job_settle(Manager *m, LedgerEntry *e) {
+        if (!e)
+                return;
+        (void) ledger_entry_recover(e);
+        if (!ledger_entry_is_settled(e))
+                report_conclusion(&m->context.report, e);
+}
+
+/* Lets go of a revision; what was concluded about it and could not be recorded is told at least. */
+static void drop(Manager *m, Job *j) {
+        j->definition = kftp_job_free(j->definition);
+        job_settle(m, j->entry);
+        j->entry = ledger_entry_free(j->entry);
+        j->revision[0] = '\0';
+}
+
+/* The job is not to run: stops its run, if there is one, or takes it from the queue. */
+static void withdraw(Manager *m, Job *j, JobState state, const char *why) {
+        drop(m, j);
+        j->withdrawn = state;
+        if (j->run)
+                queue_cancel(j, why);
+        else
+                job_set_state(m, j, state);
+}
+
+/* Asks the ledger what has become of a revision: JOB_QUEUED if it has to run, or to be concluded. */
+static JobState look_up(Manager *m, const KftpJob *definition) {
+        LedgerEntry *e;
+        JobState state = JOB_QUEUED;
+        int r = ledger_read(m->context.ledger, definition->name, &e);
+
+        if (r == -ENOENT)
+                return JOB_QUEUED;
+        if (r < 0) {
+                report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_LEDGER_DAMAGED, definition->name, r,
+                             "%s: not run: its ledger entry %s/%s.json cannot be read (%s), so it is not known whether the "
+                             "job has run already; to run it, remove the entry and type: systemctl reload kftpd",
+                             definition->name, ledger_path(m->context.ledger), definition->name,
+                             r == -EBADMSG ? "damaged" : strerror(-r));
+                return JOB_REJECTED;
+        }
+
+        if (!streq(e->revision, definition->revision))
+                job_settle(m, e);
+        else if (ledger_entry_is_settled(e))
+                state = e->state == LEDGER_DONE ? JOB_DONE : JOB_FAILED;
+        ledger_entry_free(e);
+        return state;
+}
+
+static bool target_is_good(Manager *m, const KftpJob *definition) {
+        _cleanup_free_ char *why = target_check(definition->path);
+
+        if (why)
+                report_diagnosis(&m->context.report,
+                                 &(KftpDiagnosis) {
+                                         .error = true,
+                                         .file = definition->file,
+                                         .line = definition->path_line,
+                                         .column = definition->path_column,
+                                         .message = why,
+                                 });
+        return !why;
+}
+
+void job_admit(Manager *m, Job *j) {
+        JobState state = look_up(m, j->definition);
+
+        if (state == JOB_QUEUED && !target_is_good(m, j->definition))
+                state = JOB_REJECTED;
+        job_set_state(m, j, state);
+        if (state != JOB_QUEUED)
+                j->definition = kftp_job_free(j->definition);
+}
+
+/* The file holds a valid job: a new one, another revision of it, or what is known already. */
+static void accept_definition(Manager *m, Job *j, KftpJob *definition) {
+        if (streq(j->revision, definition->revision) && j->state != JOB_REJECTED) {
+                kftp_job_free(definition);
+                return;
+        }
+        drop(m, j);
+        memcpy(j->revision, definition->revision, sizeof(j->revision));
+        j->definition = definition;
+        j->arrival = ++m->arrivals;
+        if (j->run)             /* it ends first, then the new definition is admitted */
+                queue_cancel(j, "its file was changed");
+        else
+                job_admit(m, j);
+}
+
+static void load(Manager *m, Job *j, int directory_fd, const char *filename, bool forced) {
+        __attribute__((cleanup(diagnoses_done))) Diagnoses said = {};
+        KftpJob *definition;
+        int r;
+
+        r = kftp_job_load(directory_fd, m->config_directory, filename, diagnoses_add, &said, &definition);
+        if (forced || r < 0 || !streq(j->revision, definition->revision))
+                diagnoses_report(&said, &m->context.report);
+        if (r >= 0)
+                accept_definition(m, j, definition);
+        else if (r == -ERFKILL)
+                withdraw(m, j, JOB_MASKED, "its file was masked");
+        else if (r == -EBADMSG)
+                withdraw(m, j, JOB_REJECTED, "its file was changed and has an error");
+        else                    /* removed meanwhile, or no memory: the next scan will tell */
+                j->stat = (struct stat) {};
+}
+
+/* ---- The directory -------------------------------------------------------------------------------- */
+
+typedef struct Found {
+        char *filename;
+        struct stat stat;
+} Found;
+
+typedef struct FoundList {
+        Found *items;
+        size_t n;
+} FoundList;
+
+static void found_done(FoundList *list) {
+        for (size_t i = 0; i < list->n; i++)
+                free(list->items[i].filename);
+        free(list->items);
+}
+
+static bool is_job_file(const char *filename) {
+        size_t n = strlen(filename), suffix = strlen(KFTP_JOB_SUFFIX);
+
+        return filename[0] != '.' && n > suffix && streq(filename + n - suffix, KFTP_JOB_SUFFIX);
+}
+
+static int collect(DIR *d, FoundList *list) {
+        struct dirent *entry;
+
+        for (errno = 0; (entry = readdir(d)); errno = 0) {
+                Found *more, found = {};
+
+                if (!is_job_file(entry->d_name) ||
+                    fstatat(dirfd(d), entry->d_name, &found.stat, AT_SYMLINK_NOFOLLOW) < 0)
+                        continue;
+                more = reallocarray(list->items, list->n + 1, sizeof(*more));
+                if (!more)
+                        return -ENOMEM;
+                list->items = more;
+                found.filename = strdup(entry->d_name);
+                if (!found.filename)
+                        return -ENOMEM;
+                list->items[list->n++] = found;
+        }
+        return errno > 0 ? -errno : 0;
+}
+
+static int compare_times(const struct timespec *a, const struct timespec *b) {
+        if (a->tv_sec != b->tv_sec)
+                return a->tv_sec < b->tv_sec ? -1 : 1;
+        return a->tv_nsec < b->tv_nsec ? -1 : a->tv_nsec > b->tv_nsec;
+}
+
+/* What is found in one scan arrived in the order in which it was written. */
+static int compare_arrival(const void *a, const void *b) {
+        const Found *x = a, *y = b;
+
+        return compare_times(&x->stat.st_mtim, &y->stat.st_mtim) ?: strcmp(x->filename, y->filename);
+}
+
+static bool unchanged(const struct stat *a, const struct stat *b) {
+        return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+                compare_times(&a->st_mtim, &b->st_mtim) == 0 && compare_times(&a->st_ctim, &b->st_ctim) == 0;
+}
+
+static void see(Manager *m, int directory_fd, const Found *found, bool forced) {
+        _cleanup_free_ char *name = strndup(found->filename, strlen(found->filename) - strlen(KFTP_JOB_SUFFIX));
+        Job *j = name ? job_find(m, name) ?: job_new(m, name) : NULL;
+        bool known;
+
+        if (!j)
+                return;         /* without memory; the next scan sees it */
+        known = j->generation > 0 && !j->gone;
+        j->generation = m->generation;
+        j->gone = false;
+        if (known && !forced && unchanged(&j->stat, &found->stat))
+                return;
+        j->stat = found->stat;
+        load(m, j, directory_fd, found->filename, forced);
+}
+
+/* With its file a job is forgotten, so that the same file put back later runs again. */
+static void remove_unseen(Manager *m) {
+        for (Job *j = TAILQ_FIRST(&m->jobs), *next; j; j = next) {
+                next = TAILQ_NEXT(j, jobs);
+                if (j->generation == m->generation)
+                        continue;
+                j->gone = true;
+                withdraw(m, j, JOB_UNKNOWN, "its file was removed");
+                if (!j->run) {
+                        (void) ledger_remove(m->context.ledger, j->name);
+                        job_free(m, j);
+                }
+        }
+}
+
+/* Nothing runs without its file, but nothing is forgotten: the directory may be back soon. */
+static void withdraw_all(Manager *m, int error) {
+        Job *j;
+
+        if (m->directory_missing)
+                return;
+        m->directory_missing = true;
+        report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_DIRECTORY_MISSING, NULL, error,
+                     "%s: the directory of job files cannot be read: %s; no job is run until it can",
+                     m->config_directory, strerror(-error));
+        TAILQ_FOREACH(j, &m->jobs, jobs) {
+                withdraw(m, j, JOB_UNKNOWN, "the directory of job files cannot be read");
+                j->stat = (struct stat) {};
+        }
+}
+
+static int scan_directory(Manager *m, FoundList *list, DIR **ret) {
+        int r;
+
+        *ret = opendir(m->config_directory);
+        if (!*ret)
+                return -errno;
+        r = collect(*ret, list);
+        if (r >= 0 && list->n > 0)
+                qsort(list->items, list->n, sizeof(*list->items), compare_arrival);
+        return r;
+}
+
+/*
+ * Once, before anything runs: jobs whose files were removed while kftpd was not running are settled
+ * and forgotten.
+ */
+static void forget_strays(Manager *m) {
+        char **names;
+
+        if (m->strays_forgotten)
+                return;
+        m->strays_forgotten = true;
+        if (ledger_list(m->context.ledger, &names) < 0)
+                return;
+        for (char **name = names; *name; name++) {
+                LedgerEntry *e;
+
+                if (job_find(m, *name))
+                        continue;
+                if (ledger_read(m->context.ledger, *name, &e) >= 0) {
+                        job_settle(m, e);
+                        ledger_entry_free(e);
+                }
+                (void) ledger_remove(m->context.ledger, *name);
+        }
+        ledger_names_free(names);
+}
+
+void manager_scan(Manager *m, bool forced) {
+        __attribute__((cleanup(found_done))) FoundList list = {};
+        _cleanup_closedir_ DIR *d = NULL;
+        int r;
+
+        if (m->stopping)
+                return;
+        r = scan_directory(m, &list, &d);
+        if (r < 0)
+                withdraw_all(m, r);
+        else {
+                m->directory_missing = false;
+                m->generation++;
+                for (size_t i = 0; i < list.n; i++)
+                        see(m, dirfd(d), list.items + i, forced);
+                remove_unseen(m);
+                forget_strays(m);
+        }
+        queue_dispatch(m);
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Keeps the ledger's files: each is replaced by write, fsync, rename and fsync of the directory. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "ledger-json.h"
+#include "ledger.h"
+#include "util.h"
+
+#define SUBDIRECTORY "ledger"
+#define SUFFIX ".json"
+#define ENTRY_SIZE_MAX (64U * 1024U)
+
+struct Ledger {
+        int fd;
+        char *path;
+};
+
+/* ---- Entries -------------------------------------------------------------------------------------- */
+
+LedgerEntry *ledger_entry_new(const char *job, const char *revision, const char *remote) {
+        LedgerEntry *e = calloc(1, sizeof(*e));
+
+        if (!e)
+                return NULL;
+        e->job = strdup(job);
+        e->remote = remote ? strdup(remote) : NULL;
+        (void) snprintf(e->revision, sizeof(e->revision), "%s", revision);
+        e->attempt = 1;
+        e->mtime = KFTP_MTIME_UNKNOWN;
+        if (!e->job || (remote && !e->remote))
+                return ledger_entry_free(e);
+        return e;
+}
+
+LedgerEntry *ledger_entry_free(LedgerEntry *e) {
+        if (!e)
+                return NULL;
+        free(e->job);
+        free(e->remote);
+        free(e->temporary);
+        free(e->final);
+        free(e->text);
+        free(e->reply_text);
+        free(e->peer);
+        free(e->local);
+        free(e->data_peer);
+        free(e->data_local);
+        free(e);
+        return NULL;
+}
+
+bool ledger_entry_is_settled(const LedgerEntry *e) {
+        return (e->state == LEDGER_DONE || e->state == LEDGER_FAILED) && e->reported;
+}
+
+static bool parent_exists(const char *path) {
+        _cleanup_free_ char *parent = strdup(path);
+        char *slash = parent ? strrchr(parent, '/') : NULL;
+        struct stat st;
+
+        if (!slash)
+                return false;
+        slash[slash == parent] = '\0';
+        return stat(parent, &st) >= 0 && S_ISDIR(st.st_mode);
+}
+
+bool ledger_entry_recover(LedgerEntry *e) {
+        struct stat st;
+
+        if (e->state != LEDGER_INTENT || !e->temporary)
+                return false;
+        if (lstat(e->temporary, &st) >= 0 || errno != ENOENT || !parent_exists(e->temporary))
+                return false;
+        e->state = LEDGER_DONE;
+        e->recovered = true;
+        e->reported = false;
+        return true;
+}
+
+/* ---- Files ---------------------------------------------------------------------------------------- */
+
+int ledger_open(const char *state_directory, Ledger **ret) {
+        Ledger *l = calloc(1, sizeof(*l));
+        int r;
+
+        if (!l)
+                return -ENOMEM;
+        l->fd = -1;
+        if (asprintf(&l->path, "%s/" SUBDIRECTORY, state_directory) < 0) {
+                l->path = NULL;
+                r = -ENOMEM;
+                goto fail;
+        }
+        if (mkdir(l->path, 0700) < 0 && errno != EEXIST) {
+                r = -errno;
+                goto fail;
+        }
+        l->fd = open(l->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (l->fd < 0) {
+                r = -errno;
+                goto fail;
+        }
+        *ret = l;
+        return 0;
+fail:
+        ledger_free(l);
+        return r;
+}
+
+Ledger *ledger_free(Ledger *l) {
+        if (!l)
+                return NULL;
+        safe_close(l->fd);
+        free(l->path);
+        free(l);
+        return NULL;
+}
+
+const char *ledger_path(const Ledger *l) {
+        return l->path;
+}
+
+int ledger_read(Ledger *l, const char *job, LedgerEntry **ret) {
+        _cleanup_free_ char *name = NULL, *text = NULL;
+        _cleanup_close_ int fd = -1;
+        size_t n = 0;
+
+        *ret = NULL;
+        text = malloc(ENTRY_SIZE_MAX + 1);
+        if (!text || asprintf(&name, "%s" SUFFIX, job) < 0)
+                return -ENOMEM;
+        fd = openat(l->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        while (n <= ENTRY_SIZE_MAX) {
+                ssize_t k = read(fd, text + n, ENTRY_SIZE_MAX + 1 - n);
+
+                if (k < 0)
+                        return -errno;
+                if (k == 0)
+                        return ledger_entry_parse(text, n, job, ret);
+                n += (size_t) k;
+        }
+        return -EBADMSG;
+}
+
+static int write_all(int fd, const char *text, size_t n) {
+        while (n > 0) {
+                ssize_t k = write(fd, text, n);
+
+                if (k < 0 && errno == EINTR)
+                        continue;
+                if (k < 0)
+                        return -errno;
+                text += k;
+                n -= (size_t) k;
+        }
+        return 0;
+}
+
+/* Writes the text under a name of its own; nothing is left of it if that fails. */
+static int write_new(Ledger *l, const char *name, const char *text, bool durable) {
+        _cleanup_close_ int fd = openat(l->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+        int r;
+
+        if (fd < 0)
+                return -errno;
+        r = write_all(fd, text, strlen(text));
+        if (r >= 0)
+                r = write_all(fd, "\n", 1);
+        if (r >= 0 && durable && fsync(fd) < 0)
+                r = -errno;
+        if (r < 0)
+                (void) unlinkat(l->fd, name, 0);
+        return r;
+}
+
+static int replace(Ledger *l, const LedgerEntry *e, bool durable) {
+        _cleanup_free_ char *name = NULL, *new_name = NULL, *text = ledger_entry_format(e);
+        int r;
+
+        if (!text)
+                return -ENOMEM;
+        if (asprintf(&name, "%s" SUFFIX, e->job) < 0) {
+                name = NULL;
+                return -ENOMEM;
+        }
+        if (asprintf(&new_name, ".%s.new", e->job) < 0) {       /* no job's name begins with a dot */
+                new_name = NULL;
+                return -ENOMEM;
+        }
+        r = write_new(l, new_name, text, durable);
+        if (r < 0)
+                return r;
+        if (renameat(l->fd, new_name, l->fd, name) < 0) {
+                r = -errno;
+                (void) unlinkat(l->fd, new_name, 0);
+                return r;
+        }
+        return durable && fsync(l->fd) < 0 ? -errno : 0;
+}
+
+int ledger_write(Ledger *l, const LedgerEntry *e) {
+        return replace(l, e, true);
+}
+
+int ledger_write_lazily(Ledger *l, const LedgerEntry *e) {
+        return replace(l, e, false);
+}
+
+int ledger_remove(Ledger *l, const char *job) {
+        _cleanup_free_ char *name = NULL;
+
+        if (asprintf(&name, "%s" SUFFIX, job) < 0) {
+                name = NULL;
+                return -ENOMEM;
+        }
+        if (unlinkat(l->fd, name, 0) < 0)
+                return errno == ENOENT || errno == ENAMETOOLONG ? 0 : -errno;
+        return fsync(l->fd) < 0 ? -errno : 0;
+}
+
+/* ---- The list ------------------------------------------------------------------------------------- */
+
+char **ledger_names_free(char **names) {
+        for (char **name = names; name && *name; name++)
+                free(*name);
+        free(names);
+        return NULL;
+}
+
+static int append(char ***names, size_t *n, const char *name, size_t length) {
+        char **more = reallocarray(*names, *n + 2, sizeof(char *));
+
+        if (!more)
+                return -ENOMEM;
+        *names = more;
+        more[*n] = strndup(name, length);
+        if (!more[*n])
+                return -ENOMEM;
+        more[++*n] = NULL;
+        return 0;
+}
+
+int ledger_list(Ledger *l, char ***ret) {
+        _cleanup_closedir_ DIR *d = NULL;
+        struct dirent *entry;
+        char **names = calloc(1, sizeof(char *));
+        size_t count = 0;
+        int fd, r = names ? 0 : -ENOMEM;
+
+        fd = openat(l->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        d = fd >= 0 ? fdopendir(fd) : NULL;
+        if (!d) {
+                r = -errno;
+                safe_close(fd);
+        }
+        while (r >= 0 && (entry = readdir(d))) {
+                size_t n = strlen(entry->d_name), suffix = strlen(SUFFIX);
+
+                if (entry->d_name[0] == '.' && n > 4 && streq(entry->d_name + n - 4, ".new"))
+                        (void) unlinkat(l->fd, entry->d_name, 0);
+                else if (entry->d_name[0] != '.' && n > suffix && streq(entry->d_name + n - suffix, SUFFIX))
+                        r = append(&names, &count, entry->d_name, n - suffix);
+        }
+        if (r < 0) {
+                ledger_names_free(names);
+                return r;
+        }
+        *ret = names;
+        return 0;
+}

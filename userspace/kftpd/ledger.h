@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The ledger: what has become of each job's revision, one small JSON file for each job in the state
+ * directory. An entry is replaced as a whole and is durable when ledger_write returns.
+ *
+ * A Ledger may be used by several threads at once; an entry may not. While a job runs its entry
+ * belongs to the job's worker, otherwise to the main thread.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "job.h"
+
+typedef enum LedgerState {
+        LEDGER_RUNNING,                 /* attempt says which; also found after a crash */
+        LEDGER_INTERRUPTED,             /* stopped at a resumable point */
+        LEDGER_INTENT,                  /* about to give the file its final name */
+        LEDGER_DONE,
+        LEDGER_FAILED,
+        LEDGER_STATES,
+} LedgerState;
+
+/* Strings are owned and may be NULL; those from a server are escaped already. */
+typedef struct LedgerEntry {
+        char *job;
+        char revision[KFTP_REVISION_SIZE];
+        LedgerState state;
+        unsigned attempt;               /* the current or last one, from 1: attempts before it have failed */
+        char *remote;
+
+        char *temporary;                /* from LEDGER_INTENT on */
+        char *final;
+        uint64_t bytes;                 /* size of the file; while it is not complete, what there is of it */
+        int64_t mtime;                  /* remote, or KFTP_MTIME_UNKNOWN */
+
+        /* the result: LEDGER_DONE and LEDGER_FAILED */
+        bool reported;                  /* the journal has been told */
+        bool recovered;                 /* the delivery was found out after a crash */
+        bool permanent;                 /* the failure: trying again would not have helped */
+        enum kftp_class class;
+        int error;                      /* negative errno or 0 */
+        char *text;                     /* of the failure */
+        uint64_t resumed_from;
+        uint64_t usec;                  /* of the whole run */
+        uint64_t transfer_usec;         /* of its last attempt */
+        uint64_t rate;
+        unsigned reply;
+        char *reply_text;
+        char *peer;
+        char *local;
+        char *data_peer;
+        char *data_local;
+} LedgerEntry;
+
+LedgerEntry *ledger_entry_new(const char *job, const char *revision, const char *remote);
+LedgerEntry *ledger_entry_free(LedgerEntry *e);
+
+/* Whether nothing is left to be done for the revision, the report included. */
+bool ledger_entry_is_settled(const LedgerEntry *e);
+
+/*
+ * Intent present and temporary file gone means delivered: makes such an entry LEDGER_DONE. Returns
+ * whether it did. Says no if the directory is not there either: it may not be mounted.
+ */
+bool ledger_entry_recover(LedgerEntry *e);
+
+typedef struct Ledger Ledger;
+
+/* Opens the ledger below an existing state directory, and makes it if it is not there yet. */
+int ledger_open(const char *state_directory, Ledger **ret);
+Ledger *ledger_free(Ledger *l);
+const char *ledger_path(const Ledger *l);
+
+/* Returns 0, -ENOENT, -EBADMSG if the file is damaged, or another -errno if it cannot be read. */
+int ledger_read(Ledger *l, const char *job, LedgerEntry **ret);
+/* Returns once the entry would survive a power cut, or -errno. */
+int ledger_write(Ledger *l, const LedgerEntry *e);
+/* For what does no harm if a power cut undoes it: written in one piece, but not waited for. */
+int ledger_write_lazily(Ledger *l, const LedgerEntry *e);
+int ledger_remove(Ledger *l, const char *job);
+
+/* The names of all jobs with an entry; leftovers of interrupted writes are removed on the way. A
+ * NULL-terminated array, freed with ledger_names_free. */
+int ledger_list(Ledger *l, char ***ret);
+char **ledger_names_free(char **names);

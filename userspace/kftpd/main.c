@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* kftpd: takes its arguments, and lets the manager run. */
+
+#include <getopt.h>
+#include <kftp-version.h>
+
+#include "job-value.h"
+#include "manager.h"
+
+#define CONFIG_DIRECTORY "/etc/kftp.d"
+#define STATE_DIRECTORY "/var/lib/kftp"
+#define MAX_RUNNING 4U
+#define MAX_RUNNING_MAX 1000U
+#define PAUSE_USEC (10 * USEC_PER_SEC)
+
+static void help(void) {
+        printf("kftpd [OPTIONS...]\n\n"
+               "Runs the jobs in " CONFIG_DIRECTORY " over FTP. See kftpd(8) and kftp.job(5).\n\n"
+               "     --config-dir=DIR   Read job files from DIR instead of " CONFIG_DIRECTORY "\n"
+               "     --state-dir=DIR    Keep the ledger in DIR instead of " STATE_DIRECTORY "\n"
+               "     --max-running=N    Run so many jobs at a time (default %u)\n"
+               "  -h --help             Show this help\n"
+               "     --version          Show the version\n",
+               MAX_RUNNING);
+}
+
+#define EXIT_USAGE 2
+#define GO_ON (-1)
+
+static int usage(const char *text) {
+        fprintf(stderr, "kftpd: %s\nTry: kftpd --help\n", text);
+        return EXIT_USAGE;
+}
+
+/* Returns GO_ON, or the exit status when all is said. */
+static int parse_arguments(int argc, char *argv[], ManagerOptions *o) {
+        enum { ARG_CONFIG_DIR = 0x100, ARG_STATE_DIR, ARG_MAX_RUNNING, ARG_VERSION };
+        static const struct option options[] = {
+                { "config-dir", required_argument, NULL, ARG_CONFIG_DIR },
+                { "state-dir", required_argument, NULL, ARG_STATE_DIR },
+                { "max-running", required_argument, NULL, ARG_MAX_RUNNING },
+                { "version", no_argument, NULL, ARG_VERSION },
+                { "help", no_argument, NULL, 'h' },
+                {},
+        };
+
+        for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) >= 0;)
+                switch (c) {
+                case ARG_CONFIG_DIR:
+                        o->config_directory = optarg;
+                        break;
+                case ARG_STATE_DIR:
+                        o->state_directory = optarg;
+                        break;
+                case ARG_MAX_RUNNING:
+                        if (job_parse_unsigned(optarg, 1, MAX_RUNNING_MAX, &o->max_running) < 0)
+                                return usage("--max-running= takes a number from 1 to 1000");
+                        break;
+                case ARG_VERSION:
+                        puts("kftpd " KFTP_VERSION);
+                        return EXIT_SUCCESS;
+                case 'h':
+                        help();
+                        return EXIT_SUCCESS;
+                default:
+                        return usage("bad option");
+                }
+        if (optind < argc)
+                return usage("takes no arguments");
+        if (o->config_directory[0] != '/' || o->state_directory[0] != '/')
+                return usage("directories have to be absolute paths");
+        return GO_ON;
+}
+
+int main(int argc, char *argv[]) {
+        ManagerOptions options = {
+                .config_directory = getenv("KFTP_CONFIG_DIRECTORY") ?: CONFIG_DIRECTORY,
+                .state_directory = getenv("STATE_DIRECTORY") ?: STATE_DIRECTORY,       /* systemd.exec(5) */
+                .max_running = MAX_RUNNING,
+                .pause_usec = PAUSE_USEC,
+                .get = kftp_get,
+        };
+        Manager *m;
+        int r;
+
+        r = parse_arguments(argc, argv, &options);
+        if (r != GO_ON)
+                return r;
+
+        r = manager_new(&options, &m);          /* tells what is wrong */
+        if (r < 0)
+                return EXIT_FAILURE;
+        manager_start(m);
+        r = sd_event_loop(m->event);
+        manager_free(m);
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

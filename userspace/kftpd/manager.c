@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The manager's life: the event loop, signals, the ends of runs, and what the service manager is
+ * told. Jobs are in jobs.c, what runs when in queue.c.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+
+#include "catalog-ids.h"
+#include "manager.h"
+
+#define STOP_USEC (5 * USEC_PER_SEC)    /* for runs to come to a resumable point */
+
+/* ---- The service manager -------------------------------------------------------------------------- */
+
+static char *format_status(const Manager *m) {
+        static const char *const pauses[] = {
+                [PAUSE_NONE] = "",
+                [PAUSE_DEVICE] = "; waiting for the device",
+                [PAUSE_STATE] = "; waiting for the state directory",
+                [PAUSE_RESOURCES] = "; waiting for resources",
+        };
+        char rejected[32] = "", *text;
+
+        if (m->count[JOB_REJECTED] > 0)
+                (void) snprintf(rejected, sizeof(rejected), ", %u rejected", m->count[JOB_REJECTED]);
+        return asprintf(&text, "%u running, %u queued, %u failed%s%s%s", m->count[JOB_RUNNING], m->count[JOB_QUEUED],
+                        m->count[JOB_FAILED], rejected, pauses[m->reported_pause], m->stopping ? "; stopping" : "") < 0 ?
+                NULL : text;
+}
+
+/* After each round of events: tells the state if it has changed. */
+static int on_post(sd_event_source *s, void *userdata) {
+        Manager *m = userdata;
+        char *text = format_status(m);
+
+        (void) s;
+        if (!text || (m->status && streq(m->status, text))) {
+                free(text);
+                return 0;
+        }
+        free(m->status);
+        m->status = text;
+        (void) sd_notifyf(false, "STATUS=%s", text);
+        return 0;
+}
+
+/* ---- Stop and reload ------------------------------------------------------------------------------ */
+
+/* A run that hangs, say in a file system that does not answer, is taken up again like after a crash. */
+static int on_stop_timeout(sd_event_source *s, uint64_t usec, void *userdata) {
+        Manager *m = userdata;
+        Job *j;
+
+        (void) s;
+        (void) usec;
+        TAILQ_FOREACH(j, &m->jobs, jobs)
+                if (j->run)
+                        report_event(&m->context.report, LOG_WARNING, KFTP_MESSAGE_JOB_INTERRUPTED, j->name, -ETIMEDOUT,
+                                     "%s: interrupted, did not stop in time, goes on when kftpd starts again", j->name);
+        /* Not exit(3): the threads still use what it would take down. */
+        _exit(EXIT_SUCCESS);
+}
+
+static int end_if_idle(Manager *m) {
+        return m->stopping && m->count[JOB_RUNNING] == 0 ? sd_event_exit(m->event, 0) : 0;
+}
+
+static int on_stop(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
+        Manager *m = userdata;
+        uint64_t now = 0;
+        Job *j;
+
+        (void) s;
+        (void) si;
+        if (m->stopping)
+                return 0;
+        m->stopping = true;
+        (void) sd_notify(false, "STOPPING=1");
+        TAILQ_FOREACH(j, &m->jobs, jobs)
+                if (j->run)
+                        run_cancel(j->run);
+        (void) sd_event_now(m->event, CLOCK_MONOTONIC, &now);
+        (void) sd_event_add_time(m->event, &m->stop_timer, CLOCK_MONOTONIC, now + STOP_USEC, 0, on_stop_timeout, m);
+        return end_if_idle(m);
+}
+
+static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
+        Manager *m = userdata;
+
+        (void) s;
+        (void) si;
+        if (m->stopping)
+                return 0;
+        (void) sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long) now_usec());
+        manager_scan(m, true);
+        (void) sd_notify(false, "READY=1");
+        return 0;
+}
+
+/* ---- Events --------------------------------------------------------------------------------------- */
+
+static void on_directory_changed(void *userdata) {
+        manager_scan(userdata, false);
+}
+
+static int on_run_ended(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        Manager *m = userdata;
+        Run *run;
+
+        (void) s;
+        (void) revents;
+        while (read(fd, &run, sizeof(run)) == sizeof(run))
+                queue_run_ended(m, run);
+        queue_dispatch(m);
+        return end_if_idle(m);
+}
+
+/* Before any other thread exists: what is blocked here stays blocked there. */
+static int block_signals(void) {
+        sigset_t set;
+
+        (void) sigemptyset(&set);
+        (void) sigaddset(&set, SIGTERM);
+        (void) sigaddset(&set, SIGINT);
+        (void) sigaddset(&set, SIGHUP);
+        (void) sigaddset(&set, SIGPIPE);
+        return -pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static int open_pipe(Manager *m) {
+        int fds[2];
+
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+        m->done_fd = fds[0];
+        m->context.done_fd = fds[1];
+        return fcntl(m->done_fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+/* Sources without a variable of their own float: the event loop owns them. */
+static int add_sources(Manager *m) {
+        int r;
+
+        r = block_signals();
+        if (r >= 0)
+                r = open_pipe(m);
+        if (r >= 0)
+                r = sd_event_new(&m->event);
+        if (r >= 0)
+                r = sd_event_add_signal(m->event, NULL, SIGTERM, on_stop, m);
+        if (r >= 0)
+                r = sd_event_add_signal(m->event, NULL, SIGINT, on_stop, m);
+        if (r >= 0)
+                r = sd_event_add_signal(m->event, NULL, SIGHUP, on_reload, m);
+        if (r >= 0)
+                r = sd_event_add_io(m->event, NULL, m->done_fd, EPOLLIN, on_run_ended, m);
+        if (r >= 0)
+                r = sd_event_add_post(m->event, NULL, on_post, m);
+        if (r >= 0)
+                r = sd_event_set_watchdog(m->event, true);
+        if (r >= 0)
+                r = watch_new(m->event, m->config_directory, on_directory_changed, m, &m->watch);
+        return r;
+}
+
+/* ---- Life ----------------------------------------------------------------------------------------- */
+
+int manager_new(const ManagerOptions *options, Manager **ret) {
+        Manager *m = calloc(1, sizeof(*m));
+        int r;
+
+        if (!m)
+                return -ENOMEM;
+        m->done_fd = m->context.done_fd = -1;
+        m->max_running = options->max_running;
+        m->pause_usec = options->pause_usec;
+        m->context.get = options->get;
+        TAILQ_INIT(&m->jobs);
+        TAILQ_INIT(&m->queue);
+        report_init(&m->context.report);
+
+        m->config_directory = strdup(options->config_directory);
+        r = m->config_directory ? ledger_open(options->state_directory, &m->context.ledger) : -ENOMEM;
+        if (r < 0)
+                report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_QUEUE_STOPPED, NULL, r,
+                             "%s: the state directory cannot be used: %s", options->state_directory, strerror(-r));
+        else {
+                r = add_sources(m);
+                if (r < 0)
+                        report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_QUEUE_STOPPED, NULL, r,
+                                     "cannot set up the event loop: %s", strerror(-r));
+        }
+        if (r < 0) {
+                manager_free(m);
+                return r;
+        }
+        *ret = m;
+        return 0;
+}
+
+void manager_start(Manager *m) {
+        manager_scan(m, true);
+        (void) on_post(NULL, m);
+        (void) sd_notify(false, "READY=1");
+}
+
+Manager *manager_free(Manager *m) {
+        if (!m)
+                return NULL;
+        while (!TAILQ_EMPTY(&m->jobs))
+                job_free(m, TAILQ_FIRST(&m->jobs));
+        watch_free(m->watch);
+        sd_event_source_unref(m->pause_timer);
+        sd_event_source_unref(m->stop_timer);
+        sd_event_unref(m->event);
+        safe_close(m->done_fd);
+        safe_close(m->context.done_fd);
+        ledger_free(m->context.ledger);
+        free(m->config_directory);
+        free(m->status);
+        free(m);
+        return NULL;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The manager owns everything: the event loop, the jobs, the queue and the runs. All of it belongs
+ * to the main thread; see runner.h for what a run's own thread may touch.
+ */
+
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <systemd/sd-event.h>
+
+#include "ledger.h"
+#include "report.h"
+#include "runner.h"
+#include "watch.h"
+
+typedef enum JobState {
+        JOB_UNKNOWN,                    /* not loaded yet */
+        JOB_MASKED,
+        JOB_REJECTED,
+        JOB_QUEUED,
+        JOB_RUNNING,
+        JOB_DONE,                       /* this revision has run */
+        JOB_FAILED,
+        JOB_STATES,
+} JobState;
+
+/* One file in the directory of jobs; it stays after the file is gone until its run has ended. */
+typedef struct Job {
+        char *name;
+        JobState state;
+        struct stat stat;               /* as it was when the file was loaded */
+        unsigned generation;            /* of the last scan that saw the file */
+        char revision[KFTP_REVISION_SIZE];      /* that was accepted last; "" without one */
+        KftpJob *definition;            /* to be run; NULL once it was taken by a run or has ended */
+        LedgerEntry *entry;             /* a conclusion that could not be recorded yet */
+        Run *run;
+        const char *cancelled;          /* why the run was told to stop, NULL if it was not */
+        JobState withdrawn;             /* what the job is after its cancelled run, without a definition */
+        bool gone;                      /* the file was removed: forget the job when it is idle */
+        uint64_t arrival;               /* the order of the queue */
+        TAILQ_ENTRY(Job) jobs;
+        TAILQ_ENTRY(Job) queue;
+} Job;
+
+TAILQ_HEAD(JobList, Job);
+
+typedef enum Pause {
+        PAUSE_NONE,
+        PAUSE_DEVICE,
+        PAUSE_STATE,
+        PAUSE_RESOURCES,
+} Pause;
+
+typedef struct ManagerOptions {
+        const char *config_directory;
+        const char *state_directory;
+        unsigned max_running;
+        uint64_t pause_usec;            /* how long the queue rests when it cannot go on */
+        kftpd_get_t get;
+} ManagerOptions;
+
+typedef struct Manager {
+        char *config_directory;
+        unsigned max_running;
+        uint64_t pause_usec;
+        RunContext context;
+        sd_event *event;
+        Watch *watch;
+        int done_fd;                    /* the read end of the runs' pipe */
+
+        void *by_name;                  /* tsearch(3): of Job */
+        struct JobList jobs;
+        struct JobList queue;
+        unsigned count[JOB_STATES];
+        uint64_t arrivals;
+        unsigned generation;
+        bool directory_missing;
+        bool strays_forgotten;
+
+        sd_event_source *pause_timer;
+        Pause pause;                    /* why nothing is started until the timer fires */
+        Pause reported_pause;           /* what the journal was last told of; PAUSE_NONE: all is well */
+
+        sd_event_source *stop_timer;
+        bool stopping;
+        char *status;                   /* as sent last */
+} Manager;
+
+/* ---- manager.c ---- */
+
+int manager_new(const ManagerOptions *options, Manager **ret);
+/* First scan, then READY=1; from then on sd_event_loop(m->event) does everything. */
+void manager_start(Manager *m);
+Manager *manager_free(Manager *m);
+
+/* ---- jobs.c ---- */
+
+/* Loads what is new or changed in the directory, and all of it if forced. */
+void manager_scan(Manager *m, bool forced);
+
+Job *job_find(Manager *m, const char *name);
+Job *job_free(Manager *m, Job *j);
+/* Queues the job's definition, unless the ledger says that it has run. */
+void job_admit(Manager *m, Job *j);
+/* Reports what a crash, or a full state disk, has left unsaid about an entry; NULL is taken. */
+void job_settle(Manager *m, LedgerEntry *e);
+/* The one place where a job's state changes: keeps the counts and the queue. */
+void job_set_state(Manager *m, Job *j, JobState state);
+
+/* ---- queue.c ---- */
+
+/* Starts as many jobs as may run. */
+void queue_dispatch(Manager *m);
+/* Tells a job's run to end; cancelled says why, for the journal. */
+void queue_cancel(Job *j, const char *cancelled);
+void queue_run_ended(Manager *m, Run *run);

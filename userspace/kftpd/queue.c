@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Runs what is queued, in the order of arrival and so many at a time. When nothing can run at all -
+ * the device is missing, the ledger cannot be written - the queue rests, says so once, and tries
+ * again; what was running when that was found out goes back to its place.
+ */
+
+#include <errno.h>
+#include <syslog.h>
+
+#include "catalog-ids.h"
+#include "manager.h"
+
+/* ---- The pause ------------------------------------------------------------------------------------ */
+
+static int on_pause_over(sd_event_source *s, uint64_t usec, void *userdata) {
+        Manager *m = userdata;
+
+        (void) s;
+        (void) usec;
+        m->pause = PAUSE_NONE;
+        queue_dispatch(m);
+        return 0;
+}
+
+static int arm_pause(Manager *m) {
+        uint64_t now = 0;
+        int r = 0;
+
+        (void) sd_event_now(m->event, CLOCK_MONOTONIC, &now);
+        if (!m->pause_timer)
+                r = sd_event_add_time(m->event, &m->pause_timer, CLOCK_MONOTONIC, 0, 0, on_pause_over, m);
+        if (r >= 0)
+                r = sd_event_source_set_time(m->pause_timer, now + m->pause_usec);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(m->pause_timer, SD_EVENT_ONESHOT);
+        return r;
+}
+
+/* Several runs may find out at once: the first one says it. Without a timer the queue does not rest. */
+static void pause_queue(Manager *m, Pause why, int error, const char *text) {
+        if (m->pause == PAUSE_NONE && arm_pause(m) >= 0)
+                m->pause = why;
+        if (m->reported_pause == why)
+                return;
+        m->reported_pause = why;
+
+        if (why == PAUSE_DEVICE)
+                report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_QUEUE_STOPPED, NULL, error,
+                             "%s; jobs wait in the queue until the device can be used", strempty(text));
+        else if (why == PAUSE_STATE)
+                report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_QUEUE_STOPPED, NULL, error,
+                             "%s: cannot be written: %s; jobs wait in the queue until it can, because a run that cannot be "
+                             "recorded would be repeated", ledger_path(m->context.ledger), strerror(-error));
+        else
+                report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_QUEUE_STOPPED, NULL, error,
+                             "no job can be started: %s; jobs wait in the queue", strerror(-error));
+}
+
+/* A run has got through. */
+static void note_progress(Manager *m) {
+        if (m->reported_pause == PAUSE_NONE)
+                return;
+        m->reported_pause = PAUSE_NONE;
+        report_event(&m->context.report, LOG_NOTICE, KFTP_MESSAGE_QUEUE_RESUMED, NULL, 0, "jobs are run again");
+}
+
+/* ---- Runs ----------------------------------------------------------------------------------------- */
+
+void queue_dispatch(Manager *m) {
+        Job *j;
+
+        while (!m->stopping && m->pause == PAUSE_NONE && m->count[JOB_RUNNING] < m->max_running &&
+               (j = TAILQ_FIRST(&m->queue))) {
+                int r = run_start(&m->context, j->definition, j->entry, j, &j->run);
+
+                if (r < 0) {
+                        pause_queue(m, PAUSE_RESOURCES, r, NULL);
+                        return;
+                }
+                j->definition = NULL;
+                j->entry = NULL;
+                j->cancelled = NULL;
+                job_set_state(m, j, JOB_RUNNING);
+        }
+}
+
+void queue_cancel(Job *j, const char *cancelled) {
+        j->cancelled = cancelled;
+        run_cancel(j->run);
+}
+
+static bool is_concluded(const LedgerEntry *e) {
+        return e && (e->state == LEDGER_DONE || e->state == LEDGER_FAILED);
+}
+
+/* The revision that has run is still the one to run: it goes back to where it was in the queue. */
+static void put_back(Manager *m, Job *j, Run *run) {
+        j->definition = STEAL_PTR(run->job);
+        if (is_concluded(run->entry))
+                j->entry = STEAL_PTR(run->entry);
+        job_set_state(m, j, JOB_QUEUED);
+}
+
+/* What becomes of the job, now that its run has ended. */
+static void dispose(Manager *m, Job *j, Run *run) {
+        bool unrecorded = run->outcome == RUN_NO_STATE && is_concluded(run->entry);
+
+        if (unrecorded && (j->cancelled || j->gone))
+                job_settle(m, run->entry);
+        if (j->gone) {
+                (void) ledger_remove(m->context.ledger, j->name);
+                job_free(m, j);
+        } else if (j->definition)
+                job_admit(m, j);
+        else if (j->cancelled)
+                job_set_state(m, j, j->withdrawn);
+        else if (run->outcome == RUN_CONCLUDED)
+                job_set_state(m, j, run->entry->state == LEDGER_DONE ? JOB_DONE : JOB_FAILED);
+        else
+                put_back(m, j, run);
+}
+
+void queue_run_ended(Manager *m, Run *run) {
+        Job *j = run->userdata;
+
+        run_join(run);
+        j->run = NULL;
+        switch (run->outcome) {
+        case RUN_CONCLUDED:
+                note_progress(m);
+                break;
+        case RUN_STOPPED:
+                report_stopped(&m->context.report, run->entry, j->cancelled);
+                break;
+        case RUN_NO_DEVICE:
+                pause_queue(m, PAUSE_DEVICE, run->error, run->text);
+                break;
+        case RUN_NO_STATE:
+                pause_queue(m, PAUSE_STATE, run->error, NULL);
+                break;
+        }
+        dispose(m, j, run);
+        run_free(run);
+}

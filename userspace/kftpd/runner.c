@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The script of a run. The ledger is written before anything that must not be forgotten: that an
+ * attempt begins, that the file is about to get its final name, how the run ended. What an earlier
+ * run left there decides where the script begins.
+ */
+
+#include <errno.h>
+
+#include "runner.h"
+
+/* ---- The ledger ----------------------------------------------------------------------------------- */
+
+/* Records the entry; if that fails the run cannot go on, and is stopped if it is in mid-transfer. */
+static int record(Run *run) {
+        int r = ledger_write(run->context->ledger, run->entry);
+
+        if (r < 0) {
+                run->error = r;
+                kftp_control_cancel(run->control);
+        }
+        return r;
+}
+
+/* Finds out what is known of this revision. */
+static int load_entry(Run *run) {
+        int r = 0;
+
+        if (!run->entry)
+                r = ledger_read(run->context->ledger, run->job->name, &run->entry);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (run->entry && !streq(run->entry->revision, run->job->revision))
+                run->entry = ledger_entry_free(run->entry);
+        if (!run->entry)
+                run->entry = ledger_entry_new(run->job->name, run->job->revision, run->job->remote);
+        if (!run->entry)
+                return -ENOMEM;
+        run->spent = run->entry->attempt - 1;
+        return 0;
+}
+
+/* Replaces a string of the entry by text that is made fit for display. */
+static void set_text(char **field, const char *text) {
+        free(*field);
+        *field = text ? kftp_escape(text, strlen(text)) : NULL;
+}
+
+static void set_string(char **field, const char *text) {
+        free(*field);
+        *field = text ? strdup(text) : NULL;
+}
+
+static void set_address(char **field, const struct kftp_addr *a) {
+        free(*field);
+        *field = a->family != 0 ? kftp_address_format(a) : NULL;
+}
+
+static void begin_attempt(LedgerEntry *e, unsigned attempt) {
+        e->state = LEDGER_RUNNING;
+        e->attempt = attempt;
+        e->recovered = e->reported = false;
+        e->bytes = 0;
+}
+
+/* ---- What the transfer tells ---------------------------------------------------------------------- */
+
+static void on_progress(void *userdata, const KftpProgress *p) {
+        Run *run = userdata;
+
+        run->entry->bytes = p->bytes;
+}
+
+static void on_retry(void *userdata, const KftpAttempt *a) {
+        Run *run = userdata;
+
+        run->entry->attempt = run->spent + a->attempt;
+        report_attempt(&run->context->report, run->entry, a, run->job->retries + 1);
+        begin_attempt(run->entry, run->spent + a->attempt + 1);
+        (void) record(run);
+}
+
+static int on_intent(void *userdata, const KftpIntent *i) {
+        Run *run = userdata;
+        LedgerEntry *e = run->entry;
+
+        set_string(&e->temporary, i->temporary);
+        set_string(&e->final, i->final);
+        if (!e->temporary || !e->final)
+                return -ENOMEM;
+        e->bytes = i->size;
+        e->mtime = i->mtime;
+        e->state = LEDGER_INTENT;
+        return record(run);
+}
+
+/* ---- The transfer --------------------------------------------------------------------------------- */
+
+static void note_failure(Run *run, const KftpFailure *f) {
+        LedgerEntry *e = run->entry;
+
+        e->state = LEDGER_FAILED;
+        e->class = f->class;
+        e->error = f->error;
+        e->permanent = !f->transient;
+        e->reply = f->reply;
+        set_text(&e->text, f->text);
+}
+
+static void note_result(Run *run, const KftpResult *result) {
+        LedgerEntry *e = run->entry;
+
+        e->attempt = run->spent + (result->attempts > 0 ? result->attempts : 1);
+        e->usec = result->usec;
+        set_text(&e->reply_text, result->reply_text);
+        set_address(&e->peer, &result->peer);
+        set_address(&e->local, &result->local_addr);
+        set_address(&e->data_peer, &result->data_peer);
+        set_address(&e->data_local, &result->data_local);
+}
+
+static void note_success(Run *run, const KftpResult *result) {
+        LedgerEntry *e = run->entry;
+
+        e->state = LEDGER_DONE;
+        e->class = KFTP_CLASS_OK;
+        e->bytes = result->bytes;
+        e->mtime = result->mtime;
+        e->resumed_from = result->resumed_from;
+        e->transfer_usec = result->transfer_usec;
+        e->rate = result->rate;
+        e->reply = result->reply;
+        if (result->local)
+                set_string(&e->final, result->local);
+}
+
+/* The run ends without a conclusion: it will be taken up again where it stopped. */
+static void note_interruption(Run *run, RunOutcome outcome) {
+        run->outcome = outcome;
+        run->entry->state = LEDGER_INTERRUPTED;
+        if (outcome != RUN_NO_STATE)
+                (void) ledger_write(run->context->ledger, run->entry);
+}
+
+static void settle(Run *run, int r, KftpResult *result) {
+        const KftpFailure *f = &result->failure;
+
+        if (r >= 0) {
+                note_result(run, result);
+                note_success(run, result);
+        } else if (run->error < 0)
+                note_interruption(run, RUN_NO_STATE);
+        else if (f->class == KFTP_CLASS_INTERRUPTED)
+                note_interruption(run, RUN_STOPPED);
+        else if (f->class == KFTP_CLASS_DEVICE) {
+                set_text(&run->text, f->text);
+                note_interruption(run, RUN_NO_DEVICE);
+                run->error = f->error;
+        } else {
+                note_result(run, result);
+                note_failure(run, f);
+        }
+}
+
+static void fetch(Run *run, const char *password) {
+        const KftpJob *job = run->job;
+        const KftpOptions options = {
+                .user = job->user,
+                .password = password,
+                .data_mode = job->data_mode,
+                .retries = job->retries > run->spent ? job->retries - run->spent : 0,
+                .retry_usec = job->retry_usec,
+                .resume = true,
+                .callbacks = {
+                        .progress = on_progress,
+                        .retry = on_retry,
+                        .intent = on_intent,
+                        .userdata = run,
+                },
+                .control = run->control,
+        };
+        KftpResult result = {};
+        int r;
+
+        r = run->context->get(&job->url, job->path, &options, &result);
+        settle(run, r, &result);
+        kftp_result_done(&result);
+}
+
+static void transfer(Run *run) {
+        _cleanup_free_ char *final = NULL, *temporary = NULL;
+        KftpFailure failure = {};
+        char *password = NULL;
+
+        /* For the records; what cannot be named kftp_get will complain about. */
+        if (kftp_get_names(&run->job->url, run->job->path, &final, &temporary, NULL) >= 0)
+                set_string(&run->entry->final, final);
+
+        if (run->job->password_file && kftp_read_password_file(run->job->password_file, &password, &failure) < 0) {
+                note_failure(run, &failure);
+                run->entry->permanent = true;
+        } else
+                fetch(run, password);
+
+        kftp_failure_done(&failure);
+        if (password)
+                explicit_bzero(password, strlen(password));
+        free(password);
+}
+
+/* ---- The script ----------------------------------------------------------------------------------- */
+
+/* First the ledger, then the journal: a crash between them repeats the report, never the transfer. */
+static void conclude(Run *run) {
+        if (record(run) < 0) {
+                run->outcome = RUN_NO_STATE;
+                return;
+        }
+        report_conclusion(&run->context->report, run->entry);
+        run->entry->reported = true;
+        (void) ledger_write_lazily(run->context->ledger, run->entry);
+        run->outcome = RUN_CONCLUDED;
+}
+
+static bool is_concluded(const LedgerEntry *e) {
+        return e->state == LEDGER_DONE || e->state == LEDGER_FAILED;
+}
+
+static void script(Run *run) {
+        run->error = load_entry(run);
+        if (run->error < 0) {
+                run->outcome = RUN_NO_STATE;
+                return;
+        }
+
+        (void) ledger_entry_recover(run->entry);
+        if (!is_concluded(run->entry)) {
+                begin_attempt(run->entry, run->entry->attempt);
+                if (record(run) < 0) {
+                        run->outcome = RUN_NO_STATE;
+                        return;
+                }
+                transfer(run);
+        }
+        if (is_concluded(run->entry))
+                conclude(run);
+}
+
+static void *thread_main(void *userdata) {
+        Run *run = userdata;
+
+        script(run);
+        /* A pointer is written in one piece, and the pipe has room for thousands. */
+        while (write(run->context->done_fd, &run, sizeof(run)) < 0 && errno == EINTR)
+                ;
+        return NULL;
+}
+
+int run_start(const RunContext *context, KftpJob *job, LedgerEntry *entry, void *userdata, Run **ret) {
+        Run *run = calloc(1, sizeof(*run));
+        int r;
+
+        if (!run)
+                return -ENOMEM;
+        run->context = context;
+        run->userdata = userdata;
+        r = kftp_control_new(&run->control);
+        if (r < 0) {
+                free(run);
+                return r;
+        }
+        run->job = job;
+        run->entry = entry;
+        r = -pthread_create(&run->thread, NULL, thread_main, run);
+        if (r < 0) {
+                kftp_control_free(run->control);
+                free(run);
+                return r;
+        }
+        *ret = run;
+        return 0;
+}
+
+void run_cancel(Run *run) {
+        kftp_control_cancel(run->control);
+}
+
+void run_join(Run *run) {
+        (void) pthread_join(run->thread, NULL);
+}
+
+Run *run_free(Run *run) {
+        if (!run)
+                return NULL;
+        kftp_control_free(run->control);
+        kftp_job_free(run->job);
+        ledger_entry_free(run->entry);
+        free(run->text);
+        free(run);
+        return NULL;
+}

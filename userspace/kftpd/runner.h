@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * One run of one job, in a thread of its own that reads like a script: look into the ledger,
+ * transfer, record, report.
+ *
+ * The thread has a job that nobody else changes, and owns the run's ledger entry until it has ended.
+ * All it shares with others is the control, by which the main thread stops it, the ledger and the
+ * report, which are made for that. At its end it writes the run's address to a pipe; the main
+ * thread reads it there, joins the thread and owns everything again.
+ */
+
+#include <pthread.h>
+
+#include "ledger.h"
+#include "report.h"
+
+/* What transfers: kftp_get, or a test's double. */
+typedef int (*kftpd_get_t)(const KftpUrl *url, const char *dest, const KftpOptions *options, KftpResult *ret);
+
+typedef enum RunOutcome {
+        RUN_CONCLUDED,                  /* done or failed, recorded and reported */
+        RUN_STOPPED,                    /* by the control, at a resumable point */
+        RUN_NO_DEVICE,                  /* /dev/kftp cannot be used: error and text say why */
+        RUN_NO_STATE,                   /* the ledger cannot be written: error says why */
+} RunOutcome;
+
+/* What all runs have in common; outlives them. */
+typedef struct RunContext {
+        Ledger *ledger;
+        Report report;
+        kftpd_get_t get;
+        int done_fd;                    /* the pipe to the main thread */
+} RunContext;
+
+typedef struct Run {
+        const RunContext *context;
+        KftpJob *job;                   /* owned */
+        KftpControl *control;
+        void *userdata;
+        pthread_t thread;
+
+        LedgerEntry *entry;             /* from the ledger, if not given */
+        unsigned spent;                 /* attempts that failed before this run */
+        RunOutcome outcome;
+        int error;                      /* of the ledger, or the device: negative errno */
+        char *text;                     /* what is wrong with the device */
+} Run;
+
+/*
+ * Starts a run. Takes job and entry over, if it succeeds; entry may be NULL, or what an earlier run
+ * could not record.
+ */
+int run_start(const RunContext *context, KftpJob *job, LedgerEntry *entry, void *userdata, Run **ret);
+
+/* Any thread may ask; the run ends soon after. */
+void run_cancel(Run *run);
+
+/* Waits for the end of a run that has announced it. */
+void run_join(Run *run);
+Run *run_free(Run *run);

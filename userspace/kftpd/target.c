@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Looks at a job's target before the job runs, and as the service sees it: in its sandbox most of the
+ * file system is read-only or hidden, and only the unit's ReadWritePaths= opens it.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "target.h"
+#include "util.h"
+
+/* The directory that receives the file. Allocated; NULL without memory. */
+static char *target_directory(const char *path) {
+        size_t n = strlen(path);
+        struct stat st;
+
+        if (path[n - 1] != '/' && (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)))
+                while (n > 1 && path[n - 1] != '/')
+                        n--;
+        while (n > 1 && path[n - 1] == '/')
+                n--;
+        return strndup(path, n);
+}
+
+/* The name of the user as whom files are written. Allocated; NULL without memory. */
+static char *user_name(void) {
+        struct passwd entry, *found;
+        char buffer[1024], *name;
+
+        if (getpwuid_r(geteuid(), &entry, buffer, sizeof(buffer), &found) == 0 && found)
+                return strdup(found->pw_name);
+        return asprintf(&name, "%u", (unsigned) geteuid()) < 0 ? NULL : name;
+}
+
+static bool is_read_only(const char *directory) {
+        struct statvfs fs;
+
+        return statvfs(directory, &fs) >= 0 && (fs.f_flag & ST_RDONLY);
+}
+
+/* What to type, from the file system outwards. */
+static char *explain(const char *directory, int error) {
+        _cleanup_free_ char *user = user_name();
+        char *text = NULL;
+        int n;
+
+        if (!user)
+                return NULL;
+        if (error == ENOENT)
+                n = asprintf(&text,
+                             "the directory %s does not exist, or is hidden from the service (ProtectHome=): type \"install -d "
+                             "-o %s %s\", then \"systemctl reload kftpd\"",
+                             directory, user, directory);
+        else if (error == EROFS || is_read_only(directory))
+                n = asprintf(&text,
+                             "the service cannot write to %s, its sandbox is closed there: type \"systemctl edit kftpd\", enter "
+                             "the two lines \"[Service]\" and \"ReadWritePaths=%s\", then type \"systemctl restart kftpd\"%s",
+                             directory, directory,
+                             error == EACCES ? "; its user must be allowed to write there, too" : "");
+        else if (error == EACCES)
+                n = asprintf(&text,
+                             "user %s cannot write to %s: type \"chown %s %s\" or \"setfacl -m u:%s:rwx %s\", then \"systemctl "
+                             "reload kftpd\"",
+                             user, directory, user, directory, user, directory);
+        else
+                n = asprintf(&text, "the service cannot write to %s: %s", directory, strerror(error));
+        return n < 0 ? NULL : text;
+}
+
+char *target_check(const char *path) {
+        _cleanup_free_ char *directory = target_directory(path), *why = NULL;
+        struct stat st;
+        char *text;
+        int error = 0;
+
+        if (!directory)
+                return NULL;
+        if (stat(directory, &st) < 0)
+                error = errno;
+        else if (!S_ISDIR(st.st_mode))
+                error = ENOTDIR;
+        else if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0)
+                error = errno;
+        if (error == 0)
+                return NULL;
+        why = explain(directory, error);
+        return !why || asprintf(&text, "Path=%s: %s", path, why) < 0 ? NULL : text;
+}
