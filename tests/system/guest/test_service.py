@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The service and what surrounds it: device, rights, limits of the unit, upgrade of the module."""
+import os
+import re
+import time
+
+from feed import MIB, ServerLog, drop, is_active, job_text, limit_rate, offer, received, run, sha256, wait_for, wait_for_record
+
+GET = ("/usr/bin/kftp", "get", "--user=feed", "--password-file=/root/feed.password", "--timeout=8", "--retries=0")
+
+
+def transient(*properties, command):
+    """Runs a command in a service of its own and returns its exit status."""
+    options = [f"--property={p}" for p in properties]
+    return run("systemd-run", "--wait", "--pipe", "--quiet", "--collect", *options, *command, check=False)
+
+
+def offer_to_root(name):
+    with open("/root/feed.password", "w", opener=lambda p, f: os.open(p, f, 0o600)) as f:
+        f.write("kept-secret\n")
+    return offer(name, MIB)
+
+
+def test_the_device_belongs_to_its_group():
+    assert run("stat", "-c", "%U:%G %a", "/dev/kftp").stdout.strip() == "root:kftp-users 660"
+    opened = ("setpriv", "--reuid=nobody", "--clear-groups", "--regid=nogroup", "sh", "-c", ": <>/dev/kftp")
+    assert run(*opened, check=False).returncode != 0
+    opened = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--groups=kftp-users", "sh", "-c", ": <>/dev/kftp")
+    assert run(*opened, check=False).returncode == 0
+
+
+def test_the_daemon_comes_and_goes_with_the_module():
+    assert is_active()
+    run("rmmod", "kftp")
+    wait_for("kftpd stops", lambda: not is_active())
+    run("modprobe", "kftp")
+    wait_for("kftpd starts", is_active)
+    assert run("stat", "-c", "%G", "/dev/kftp").stdout.strip() == "kftp-users"
+
+
+def test_a_disabled_daemon_stays_away():
+    run("systemctl", "disable", "--now", "kftpd")
+    run("rmmod", "kftp")
+    run("modprobe", "kftp")
+    run("udevadm", "settle")
+    assert run("systemctl", "is-active", "kftpd", check=False).stdout.strip() == "inactive"
+    run("systemctl", "enable", "--now", "kftpd")
+    assert is_active()
+
+
+def test_the_status_line_tells_what_goes_on(target):
+    status = ("systemctl", "show", "-P", "StatusText", "kftpd")
+    wait_for("it is idle", lambda: run(*status).stdout.startswith("0 running"))
+    offer("status.bin", 6 * MIB)
+    limit_rate(MIB)
+    drop("status", job_text("status.bin", target / "status.bin"))
+    wait_for("bytes arrive", lambda: received(target) > 0)
+    wait_for("it says so", lambda: re.match(r"1 running, 0 queued", run(*status).stdout))
+    wait_for_record("status", "JOB_DONE")
+
+
+def test_ip_address_deny_binds_transfers(target):
+    """The module's sockets are made in the cgroup of the caller: a unit's address filter holds for them."""
+    digest = offer_to_root("deny.bin")
+    log = ServerLog()
+    get = (*GET, "ftp://127.0.0.1/deny.bin", target / "deny.bin")
+    denied = transient("IPAddressDeny=any", command=get)
+    assert denied.returncode == 6, denied.stdout
+    assert log.commands("USER") == [] and not (target / "deny.bin").exists()
+    allowed = transient("IPAddressDeny=any", "IPAddressAllow=127.0.0.1", command=get)
+    assert allowed.returncode == 0, allowed.stdout
+    assert sha256(target / "deny.bin") == digest
+
+
+def test_ip_address_deny_binds_the_daemon(target):
+    """Denied, not a packet leaves; allowed again, the same connection is made and the job ends well."""
+    offer("denied.bin", 1000)
+    log = ServerLog()
+    run("systemctl", "set-property", "--runtime", "kftpd", "IPAddressDeny=any")
+    try:
+        drop("denied", job_text("denied.bin", target / "denied.bin", host="127.0.0.1"))
+        wait_for("the device is in use", lambda: open("/sys/module/kftp/refcnt").read().strip() == "1")
+        time.sleep(5)
+        assert log.text() == "" and os.listdir(target) == []
+    finally:
+        run("systemctl", "set-property", "--runtime", "kftpd", "IPAddressDeny=")
+    wait_for_record("denied", "JOB_DONE")
+    assert log.commands("RETR") == ["denied.bin"]
+
+
+def test_address_family_limits_do_not_see_the_module(target):
+    """seccomp looks at system calls, and the module makes its sockets without one: kftp(4) says so."""
+    digest = offer_to_root("family.bin")
+    get = (*GET, "ftp://127.0.0.1/family.bin", target / "family.bin")
+    done = transient("RestrictAddressFamilies=AF_UNIX AF_NETLINK", command=get)
+    assert done.returncode == 0, done.stdout
+    assert sha256(target / "family.bin") == digest
+
+
+def test_the_confinement_holds():
+    """From inside the daemon's sandbox: no capability, no other device, no place to write."""
+    pid = run("systemctl", "show", "-P", "MainPID", "kftpd").stdout.strip()
+    status = open(f"/proc/{pid}/status").read()
+    assert re.search(r"^CapBnd:\t0+$", status, re.M) and re.search(r"^NoNewPrivs:\t1$", status, re.M)
+    assert re.search(r"^Seccomp:\t2$", status, re.M)
+    inside = ("nsenter", f"--target={pid}", "--mount", "--setuid=0", "sh", "-c")
+    assert run(*inside, ": > /etc/kftp.d/x", check=False).returncode != 0
+    assert run(*inside, ": > /srv/ftp/x && rm /srv/ftp/x", check=False).returncode == 0
