@@ -9,6 +9,7 @@
  * Functions return 0 or -errno, unless they assert.
  */
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -18,6 +19,7 @@
 #include <cmocka.h>
 
 #include "peer.h"
+#include "slowfs.h"
 #include "uapi/kftp.h"
 
 typedef struct Session {
@@ -95,6 +97,8 @@ void assert_same_address(const struct kftp_addr *a, const struct kftp_addr *b);
 
 /* A nameless regular file, closed at the test's end. */
 int local_file(void);
+/* A file whose writing can be held up; one for each test. */
+SlowFile *test_slow_file(int *ret_fd);
 /* Remembers a descriptor, to be closed at the test's end; asserts that it is one. Returns it. */
 int test_fd(int fd);
 /* The bytes from offset are the peer's file; the file has this size. */
@@ -106,8 +110,9 @@ void assert_file_size(int fd, uint64_t size);
 /* A thread in one blocking RUN. */
 typedef struct Runner Runner;
 Runner *runner_start(Session *s);
-/* Waits until it sleeps or works in RUN. */
-void runner_wait_running(Session *s);
+/* Waits until it is in RUN, with nothing to do at once. */
+void runner_wait_running(Runner *r);
+pthread_t runner_thread(Runner *r);
 /* Waits for its end; the RUN's result, with the event in the session. */
 int runner_join(Runner *r);
 

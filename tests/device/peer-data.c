@@ -163,17 +163,30 @@ static int send_piece(Conn *c, uint64_t offset, size_t n) {
         return peer_push(c, c->data, piece, n);
 }
 
-void peer_data_send(Conn *c, uint64_t offset, uint64_t n) {
+static int send_all(Conn *c, uint64_t offset, uint64_t n) {
         while (n > 0) {
                 size_t k = n < 16384 ? n : 16384;
                 int r;
 
                 r = send_piece(c, offset, k);
                 if (r < 0)
-                        peer_fail(c, "sending data: %s", strerror(-r));
+                        return r;
                 offset += k;
                 n -= k;
         }
+        return 0;
+}
+
+void peer_data_send(Conn *c, uint64_t offset, uint64_t n) {
+        int r;
+
+        r = send_all(c, offset, n);
+        if (r < 0)
+                peer_fail(c, "sending data: %s", strerror(-r));
+}
+
+bool peer_data_try_send(Conn *c, uint64_t offset, uint64_t n) {
+        return send_all(c, offset, n) == 0;
 }
 
 void peer_data_flood(Conn *c) {
@@ -181,6 +194,14 @@ void peer_data_flood(Conn *c) {
 
         while (send_piece(c, offset, 4096) == 0)
                 offset += 4096;
+}
+
+void peer_data_until_closed(Conn *c) {
+        char byte;
+
+        do
+                peer_wait(c, c->data, POLLIN, "the client does not close the data connection");
+        while (recv(c->data, &byte, 1, 0) > 0);
 }
 
 void peer_data_close(Conn *c) {

@@ -18,7 +18,7 @@ struct Conn {
         const char *doing;              /* what the script waits for, for messages */
         jmp_buf failed;
         unsigned number;
-        bool strict;
+        bool strict, may_leave;
 
         int fd;
         char in[16384];                 /* received, not yet taken */

@@ -48,6 +48,8 @@ void *peer_userdata(Conn *c);
 unsigned peer_number(Conn *c);
 /* From now on no command is answered unless the script does it. */
 void peer_strict(Conn *c);
+/* From now on the client may go away at any time: what surprises the script only ends it. */
+void peer_may_leave(Conn *c);
 /* The script ends here, and the test has failed. */
 _Noreturn void peer_fail(Conn *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -55,7 +57,7 @@ _Noreturn void peer_fail(Conn *c, const char *format, ...) __attribute__((format
 void peer_say(Conn *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Bytes as they are. */
 void peer_send(Conn *c, const void *bytes, size_t n);
-/* Waits for a command that matches the pattern (fnmatch(3)); returns it, valid until the next one. */
+/* Waits for a command that matches the pattern (fnmatch(3), extended); returns it, valid until the next one. */
 const char *peer_expect(Conn *c, const char *pattern);
 /* As peer_expect(), but false if the client closes the connection instead. */
 bool peer_expect_or_end(Conn *c, const char *pattern);
@@ -103,8 +105,12 @@ struct kftp_addr peer_data_client(Conn *c);             /* the client's end */
 
 /* Bytes of the file, from offset. */
 void peer_data_send(Conn *c, uint64_t offset, uint64_t n);
+/* The same, but false if the client hangs up. */
+bool peer_data_try_send(Conn *c, uint64_t offset, uint64_t n);
 /* Bytes of the file until the client closes the data connection. */
 void peer_data_flood(Conn *c);
+/* Sends nothing; returns when the client has closed the data connection. */
+void peer_data_until_closed(Conn *c);
 void peer_data_close(Conn *c);
 void peer_data_reset(Conn *c);
 
@@ -112,3 +118,13 @@ void peer_data_reset(Conn *c);
 void peer_retr(Conn *c, const char *path, uint64_t offset, uint64_t n);
 /* The same, but it stops after those n bytes, with everything open. */
 void peer_retr_begin(Conn *c, const char *path, uint64_t offset, uint64_t n);
+
+/* ---- Whole servers ----------------------------------------------------------------------------- */
+
+/* Greets, answers the usual commands, and waits for the client's end. */
+void peer_friendly(Conn *c);
+/*
+ * A server that serves: every way to a data connection, REST, RETR, SIZE, MDTM (20010909014640)
+ * and QUIT. A path is "bytes-N", possibly with something behind another '-'; it has N bytes.
+ */
+void peer_serve(Conn *c);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * A file whose writing takes as long as a test wants: a FUSE file system of one regular file,
+ * served by a thread of the test. While its gate is closed, whoever writes to it is stuck.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct SlowFile SlowFile;
+
+/* Mounts it on a new file in this directory, gate open. *ret_fd is open for writing. */
+SlowFile *slowfs_start(const char *directory, int *ret_fd);
+void slowfs_close_gate(SlowFile *f);
+void slowfs_open_gate(SlowFile *f);
+/* Waits until a write is stuck at the gate; false if none comes. */
+int slowfs_wait_stuck(SlowFile *f);
+/* From now on writes fail with this error (positive). */
+void slowfs_fail(SlowFile *f, int error);
+/* The bytes written so far: as many as size says, at most n are copied. */
+uint64_t slowfs_content(SlowFile *f, void *bytes, size_t n);
+/* Unmounts and frees. Descriptors should be closed, and the gate is opened. */
+void slowfs_stop(SlowFile *f);
