@@ -104,10 +104,11 @@ static int judge(const KftpTransfer *t, int error, KftpFailure *f) {
 }
 
 static int interrupted(const KftpTransfer *t, KftpFailure *f) {
+        _cleanup_free_ char *path = kftp_escape(t->url->path, strlen(t->url->path));
         char bytes[KFTP_FORMAT_MAX];
 
-        return kftp_failure_set(f, KFTP_CLASS_INTERRUPTED, -ECANCELED, false, "transfer from %s interrupted after %s",
-                                t->remote, kftp_format_bytes(bytes, t->position));
+        return kftp_failure_set(f, KFTP_CLASS_INTERRUPTED, -ECANCELED, false, "\"%s\" from %s interrupted after %s",
+                                strempty(path), t->remote, kftp_format_bytes(bytes, t->position));
 }
 
 /* The module has compared too; this is about what is in the file, whoever wrote it. */
