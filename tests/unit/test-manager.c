@@ -109,6 +109,21 @@ static void test_rejected(void **state) {
         daemon_stop(d, SIGTERM);
 }
 
+/* A warning is said once for each revision. */
+static void test_warning(void **state) {
+        Daemon *d = *state;
+
+        daemon_start(d);
+        put_job(d, "acme", "ok", "[Job]\nColour=blue\n");
+        daemon_expect(d, 1, JOB_DONE, NULL);
+        daemon_check_field(d, WARNING, NULL, "PRIORITY=4");
+        assert_int_equal(utimensat(AT_FDCWD, daemon_path(d, "conf/acme.job"), NULL, 0), 0);
+        daemon_expect_still(d, 1, WARNING, "unknown key \"Colour\" in [Job] is ignored");
+        put_job(d, "acme", "ok", "[Job]\nColour=green\n");
+        daemon_expect(d, 2, WARNING, NULL);
+        daemon_stop(d, SIGTERM);
+}
+
 static void test_target_that_cannot_be_written(void **state) {
         Daemon *d = *state;
         _cleanup_free_ char *text = NULL;
@@ -353,6 +368,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_once_per_revision, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_fields, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_rejected, daemon_setup, daemon_teardown),
+                cmocka_unit_test_setup_teardown(test_warning, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_target_that_cannot_be_written, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_removal_cancels, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_edit_while_running, daemon_setup, daemon_teardown),
