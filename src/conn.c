@@ -14,7 +14,6 @@
 #include <linux/file.h>
 #include <linux/in.h>
 #include <linux/in6.h>
-#include <linux/inet.h>
 #include <linux/tcp.h>
 #include <linux/uio.h>
 #include <net/ipv6.h>

@@ -3,16 +3,21 @@
  * The control connection: connect, send a command, take a line, match a reply.
  *
  * A command goes out together with the function that takes its reply. One command is under way
- * at a time. A line stays in the buffer until the next step, because a LINE event may show it.
+ * at a time, and none before what has come already was read: that answers something else. A line
+ * stays in the buffer until the next step, because a LINE event may show it.
  */
 #include <linux/slab.h>
+#include <linux/tcp.h>
 #include <net/sock.h>
 
 #include "kftp.h"
 #include "trace.h"
 
-/* More replies than these that nobody has asked for are an attack, or a server gone mad. */
+/* Of replies that nobody has asked for; more are an attack, or a server gone mad. */
 #define MAX_STRAY_LINES	64
+
+/* Between keep-alive probes of an idle control connection: shorter than firewalls forget. */
+#define KEEPALIVE_SECONDS	60
 
 /* Begin to connect; the first step of a session. */
 int kftp_control_connect(struct kftp_session *s)
@@ -29,6 +34,8 @@ int kftp_control_connect(struct kftp_session *s)
 	if (r)
 		return r;
 	sock_set_keepalive(s->control.sock->sk);
+	tcp_sock_set_keepidle(s->control.sock->sk, KEEPALIVE_SECONDS);
+	tcp_sock_set_keepintvl(s->control.sock->sk, KEEPALIVE_SECONDS);
 	if (config->source.family) {
 		r = kftp_conn_bind(&s->control, &config->source);
 		if (r)
@@ -64,13 +71,6 @@ int kftp_control_connected(struct kftp_session *s)
 	return 1;
 }
 
-static void count_command(struct kftp_session *s)
-{
-	spin_lock(&s->lock);
-	s->info.commands++;
-	spin_unlock(&s->lock);
-}
-
 /* Queue "VERB arg\r\n". With secret, what is shown of it elsewhere is "VERB ****". */
 static int queue_command(struct kftp_session *s, kftp_reply_fn on_reply, const char *verb,
 			 const char *arg, size_t len, bool secret)
@@ -97,7 +97,7 @@ static int queue_command(struct kftp_session *s, kftp_reply_fn on_reply, const c
 	s->on_reply = on_reply;
 	s->lines = 0;
 	kftp_session_set_deadline(s, s->config->reply_timeout);
-	count_command(s);
+	kftp_session_count(s, &s->info.commands, 1);
 	trace_kftp_command(s->id, verb, secret ? 0 : len);
 	if (secret)	/* with a fixed length: its own says something about it */
 		kftp_event_line(s, true, false, *verb == 'P' ? "PASS ****" : "ACCT ****", 9);
@@ -109,7 +109,7 @@ static int queue_command(struct kftp_session *s, kftp_reply_fn on_reply, const c
 /**
  * kftp_control_command() - Send a command
  * @s: the session, which owes no reply
- * @on_reply: takes the reply; called once more after each 1xx
+ * @on_reply: takes the reply; never a 1xx
  * @verb: the command; an argument of it that never varies may stand in it
  * @arg: the argument, free of control bytes, or NULL
  * @len: its length
@@ -152,10 +152,13 @@ static int flush_command(struct kftp_session *s)
 	if (r < 0)
 		return r;
 	s->tx_sent += r;
-	if (s->tx_sent == s->tx_len) {
-		kfree_sensitive(s->tx);
-		s->tx = NULL;
-	}
+	if (s->tx_sent < s->tx_len)
+		return 1;
+	kfree_sensitive(s->tx);
+	s->tx = NULL;
+	/* the caller may have been away since the command was made */
+	if (s->state != KFTP_STATE_ABORTING)
+		kftp_session_set_deadline(s, s->config->reply_timeout);
 	return 1;
 }
 
@@ -206,36 +209,49 @@ static int read_line(struct kftp_session *s)
 	return 1;
 }
 
-/* A reply that nobody has asked for: some servers say 226 twice, others say goodbye. */
-static int stray_reply(struct kftp_session *s)
+/* Nobody has asked for it: some servers say 226 twice, even after the next command was sent. */
+static bool is_stray(struct kftp_session *s)
 {
-	return s->reply.code / 100 == 2 ? 0 : -EPROTO;
+	return !s->on_reply || s->tx ||
+	       (s->state == KFTP_STATE_COMMAND && s->reply.code == 226);
+}
+
+/* More is to come. Only the first one starts the data's deadline: they cost a server nothing. */
+static void preliminary_reply(struct kftp_session *s)
+{
+	struct kftp_request *q = s->current_request;
+
+	if (s->state == KFTP_STATE_TRANSFER && !q->preliminary) {
+		q->preliminary = true;
+		kftp_session_set_deadline(s, s->config->data_timeout);
+	}
+}
+
+static int final_reply(struct kftp_session *s)
+{
+	kftp_reply_fn on_reply = s->on_reply;
+
+	s->on_reply = NULL;
+	s->on_line = NULL;
+	s->lines = 0;
+	return on_reply(s, &s->reply);
 }
 
 /* Return: 1, or an error that ends the session. */
 static int dispatch_reply(struct kftp_session *s)
 {
-	kftp_reply_fn on_reply = s->on_reply;
-	int r;
+	int r = 0;
 
-	spin_lock(&s->lock);
-	s->info.replies++;
-	spin_unlock(&s->lock);
+	kftp_session_count(s, &s->info.replies, 1);
 	trace_kftp_reply(s->id, &s->reply);
-	if (s->reply.code == 421) {	/* RFC 959: may come at any time, and ends the session */
+	if (s->reply.code == 421)	/* RFC 959: may come at any time, and ends the session */
 		kftp_session_end(s, -ECONNRESET, &s->reply);
-		return 1;
-	}
-	if (!on_reply) {
-		r = stray_reply(s);
-	} else {
-		if (s->reply.code >= 200) {
-			s->on_reply = NULL;
-			s->on_line = NULL;
-			s->lines = 0;
-		}
-		r = on_reply(s, &s->reply);
-	}
+	else if (is_stray(s))
+		r = s->reply.code / 100 == 2 ? 0 : -EPROTO;
+	else if (s->reply.code < 200)
+		preliminary_reply(s);
+	else
+		r = final_reply(s);
 	kftp_reply_reset(&s->reply);
 	return r < 0 ? r : 1;
 }
@@ -243,13 +259,15 @@ static int dispatch_reply(struct kftp_session *s)
 /* Return: 1 if something moved, -EAGAIN, or an error that ends the session. */
 int kftp_control_step(struct kftp_session *s)
 {
-	int r = flush_command(s);
+	int r = -EAGAIN;
 
-	if (r != -EAGAIN)
-		return r;
 	if (s->reply.complete)
 		return dispatch_reply(s);
-	return read_line(s);
+	if (s->tx && !s->tx_sent)
+		r = read_line(s);
+	if (r == -EAGAIN)
+		r = flush_command(s);
+	return r == -EAGAIN ? read_line(s) : r;
 }
 
 void kftp_control_close(struct kftp_session *s)

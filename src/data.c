@@ -3,18 +3,15 @@
  * The data connection: EPSV, PASV, EPRT, PORT, falling back from one to the next, and who may
  * connect.
  *
- * It leads to the host of the control connection and nowhere else: the address in a 227 is only
- * looked at to be traced, and whoever else dials in is hung up on (RFC 2577 section 5).
+ * It leads to the host of the control connection and nowhere else: the address in a 227 is not
+ * used, and whoever else dials in is hung up on (RFC 2577 section 5).
  */
-#include <linux/inet.h>
-#include <net/sock.h>
-
 #include "kftp.h"
 #include "trace.h"
 
 #define LOWEST_PORT	1024
 
-/* Strangers that may dial in before the transfer is given up. */
+/* Others than the server that may dial in before the transfer is given up. */
 #define MAX_STRANGERS	64
 
 static const unsigned int passive_methods = BIT(KFTP_EPSV) | BIT(KFTP_PASV);
@@ -74,52 +71,36 @@ static int connect_passive(struct kftp_session *s, struct kftp_request *q)
 	peer.port = htons(q->port);
 	local.port = 0;
 	q->result.peer = peer;
-	kftp_session_enter(s, KFTP_STATE_OPENING);
-	/* firewalls that know one method drop the other: leave time for it */
-	kftp_session_set_deadline(s, methods_left(s, q) ? timeout / 2 : timeout);
 	r = kftp_conn_open(s, &s->data, peer.family);
 	if (!r && s->config->source.family)
 		r = kftp_conn_bind(&s->data, &local);
-	if (!r)
-		r = kftp_conn_connect(&s->data, &peer);
+	if (r) {	/* our own trouble: another method would not help */
+		kftp_request_done(s, r, NULL);
+		return 0;
+	}
+	kftp_session_enter(s, KFTP_STATE_OPENING);
+	/* firewalls that know one method drop the other: leave time for it */
+	kftp_session_set_deadline(s, methods_left(s, q) ? timeout / 2 : timeout);
+	r = kftp_conn_connect(&s->data, &peer);
 	return r < 0 ? kftp_data_failed(s, r, NULL) : 0;
 }
 
-static int on_epsv(struct kftp_session *s, const struct kftp_reply *r)
+/* Passive: where the server listens. Active: it will dial when it gets the transfer command. */
+static int on_method(struct kftp_session *s, const struct kftp_reply *r)
 {
 	struct kftp_request *q = s->current_request;
-
-	if (r->code / 100 == 1)
-		return 0;
-	if (r->code / 100 != 2)
-		return kftp_data_failed(s, -EREMOTEIO, r);
-	if (kftp_parse_epsv(r->text, r->text_len, &q->port))
-		return kftp_data_failed(s, -EPROTO, r);
-	return connect_passive(s, q);
-}
-
-static int on_pasv(struct kftp_session *s, const struct kftp_reply *r)
-{
-	struct kftp_request *q = s->current_request;
+	int error = 0;
 	u8 addr[4];
 
-	if (r->code / 100 == 1)
-		return 0;
 	if (r->code / 100 != 2)
-		return kftp_data_failed(s, -EREMOTEIO, r);
-	if (kftp_parse_pasv(r->text, r->text_len, addr, &q->port))
-		return kftp_data_failed(s, -EPROTO, r);
-	return connect_passive(s, q);
-}
-
-/* The server knows where to dial; it will when it gets the transfer command. */
-static int on_port(struct kftp_session *s, const struct kftp_reply *r)
-{
-	if (r->code / 100 == 1)
-		return 0;
-	if (r->code / 100 != 2)
-		return kftp_data_failed(s, -EREMOTEIO, r);
-	return kftp_request_advance(s);
+		error = -EREMOTEIO;
+	else if (q->method == KFTP_EPSV)
+		error = kftp_parse_epsv(r->text, r->text_len, &q->port);
+	else if (q->method == KFTP_PASV)
+		error = kftp_parse_pasv(r->text, r->text_len, addr, &q->port);
+	if (error)
+		return kftp_data_failed(s, error, r);
+	return q->result.active ? kftp_request_advance(s) : connect_passive(s, q);
 }
 
 static int listen_active(struct kftp_session *s, struct kftp_request *q)
@@ -128,7 +109,6 @@ static int listen_active(struct kftp_session *s, struct kftp_request *q)
 	int r;
 
 	local.port = 0;
-	q->result.active = true;
 	r = kftp_conn_open(s, &s->listener, local.family);
 	if (!r)
 		r = kftp_conn_bind(&s->listener, &local);
@@ -151,13 +131,13 @@ static int send_active(struct kftp_session *s, struct kftp_request *q)
 		n = scnprintf(arg, sizeof(arg), "%u,%u,%u,%u,%u,%u", local->addr[0],
 			      local->addr[1], local->addr[2], local->addr[3],
 			      port >> 8, port & 255);
-		return kftp_control_command(s, on_port, "PORT", arg, n);
+		return kftp_control_command(s, on_method, "PORT", arg, n);
 	}
 	if (local->family == AF_INET6)
 		n = scnprintf(arg, sizeof(arg), "|2|%pI6c|%u|", local->addr, port);
 	else
 		n = scnprintf(arg, sizeof(arg), "|1|%pI4|%u|", local->addr, port);
-	return kftp_control_command(s, on_port, "EPRT", arg, n);
+	return kftp_control_command(s, on_method, "EPRT", arg, n);
 }
 
 /* The step of a request that opens its data connection, by the first method that is left. */
@@ -167,17 +147,18 @@ int kftp_data_open(struct kftp_session *s, struct kftp_request *q)
 
 	q->method = __ffs(methods_left(s, q));
 	q->tried |= BIT(q->method);
-	q->result.active = false;
+	q->result.active = active_methods & BIT(q->method);
+	memset(&q->result.local, 0, sizeof(q->result.local));
+	memset(&q->result.peer, 0, sizeof(q->result.peer));
 	kftp_session_enter(s, KFTP_STATE_COMMAND);
-	switch (q->method) {
-	case KFTP_EPSV:
-		return kftp_control_command(s, on_epsv, "EPSV", NULL, 0);
-	case KFTP_PASV:
-		return kftp_control_command(s, on_pasv, "PASV", NULL, 0);
-	default:
-		r = listen_active(s, q);
-		return r ? kftp_data_failed(s, r, NULL) : send_active(s, q);
-	}
+	if (!q->result.active)
+		return kftp_control_command(s, on_method, q->method == KFTP_EPSV ? "EPSV" : "PASV",
+					    NULL, 0);
+	r = listen_active(s, q);
+	if (!r)
+		return send_active(s, q);
+	kftp_request_done(s, r, NULL);
+	return 0;
 }
 
 /* Passive: is it connected? Return: 1, -EAGAIN, or an error that ends the session. */
@@ -207,21 +188,21 @@ int kftp_data_opened(struct kftp_session *s)
  */
 int kftp_data_accept(struct kftp_session *s, struct kftp_request *q)
 {
-	int r, strangers;
+	int r;
 
-	for (strangers = 0; strangers < MAX_STRANGERS; strangers++) {
+	for (;;) {
 		r = kftp_conn_accept(&s->listener, &s->data);
-		if (!r)
-			r = kftp_conn_peer(&s->data, &q->result.peer);
-		if (!r && kftp_addr_same_host(&q->result.peer, &s->info.peer)) {
-			trace_kftp_data(s->id, q->method, 0, &q->result);
-			kftp_conn_close(&s->listener);
-			return 1;
-		}
-		kftp_conn_reset(&s->data);
-		if (r == -EAGAIN)
+		if (r && r != -ECONNABORTED)
 			return r;
+		if (!r && !kftp_conn_peer(&s->data, &q->result.peer) &&
+		    kftp_addr_same_host(&q->result.peer, &s->info.peer))
+			break;
 		trace_kftp_data(s->id, q->method, -EACCES, &q->result);
+		kftp_conn_reset(&s->data);
+		if (++q->strangers > MAX_STRANGERS)
+			return -EACCES;
 	}
-	return -EACCES;
+	trace_kftp_data(s->id, q->method, 0, &q->result);
+	kftp_conn_close(&s->listener);
+	return 1;
 }

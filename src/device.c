@@ -6,7 +6,6 @@
  * and request.c.
  */
 #include <linux/build_bug.h>
-#include <linux/compat.h>
 #include <linux/cred.h>
 #include <linux/module.h>
 #include <linux/slab.h>

@@ -6,8 +6,6 @@
  * lie where it came from. DONEs wait in the requests themselves: there is always room for them.
  * An event is removed only after it was copied out.
  */
-#include <linux/slab.h>
-
 #include "kftp.h"
 
 /* The request to be reported next. Only RUN takes any out, so it stays. */
@@ -33,7 +31,6 @@ void kftp_event_line(struct kftp_session *s, bool sent, bool more, const char *t
 		return;
 	s->event.type = KFTP_EVENT_LINE;
 	s->event.flags = (sent ? KFTP_EVENT_SENT : 0) | (more ? KFTP_EVENT_MORE : 0);
-	s->event.reply = 0;
 	s->event.text = text;
 	s->event.text_len = len;
 }

@@ -73,7 +73,6 @@ enum kftp_method {
 	KFTP_PASV,
 	KFTP_EPRT,
 	KFTP_PORT,
-	KFTP_METHODS,
 };
 
 /* How a request ended; becomes its DONE. */
@@ -100,7 +99,7 @@ struct kftp_result {
  */
 typedef int (*kftp_step_fn)(struct kftp_session *s, struct kftp_request *q);
 
-/* Takes the reply to a command. Returns 0, or an error that ends the session. */
+/* Takes the final reply to a command. Returns 0, or an error that ends the session. */
 typedef int (*kftp_reply_fn)(struct kftp_session *s, const struct kftp_reply *r);
 
 struct kftp_operation {
@@ -125,10 +124,10 @@ struct kftp_request {
 	unsigned int tried;		/* methods, as bits */
 	enum kftp_method method;
 	u16 port;			/* passive: where the server listens */
+	unsigned int strangers;		/* that have dialled in */
 	bool preliminary;		/* a 1xx came */
 	bool data_ended;
 	int data_error;
-	struct kftp_reply *final;	/* came before the data had ended */
 	ktime_t begun;
 	struct kftp_result result;
 	u32 path_len;
@@ -222,10 +221,12 @@ extern const struct file_operations kftp_fops;
 /* session.c: the states, their deadlines, RUN's loop and its one wait point */
 struct kftp_session *kftp_session_new(void);
 void kftp_session_free(struct kftp_session *s);
+void kftp_config_wipe(struct kftp_config *config);
 int kftp_session_connect(struct kftp_session *s, const struct kftp_connect *arg);
 long kftp_session_run(struct file *file, struct kftp_session *s, struct kftp_run __user *arg);
 bool kftp_session_is_mine(const struct kftp_config *config);
 void kftp_session_kick(struct kftp_session *s);
+void kftp_session_count(struct kftp_session *s, u64 *counter, u64 n);
 void kftp_session_enter(struct kftp_session *s, enum kftp_state state);
 void kftp_session_set_deadline(struct kftp_session *s, unsigned long timeout);
 void kftp_session_end(struct kftp_session *s, int error, const struct kftp_reply *r);
@@ -241,6 +242,7 @@ int kftp_request_submit(struct kftp_session *s, const struct kftp_submit *arg);
 int kftp_request_cancel(struct kftp_session *s, const struct kftp_cancel *arg);
 int kftp_request_next(struct kftp_session *s);
 int kftp_request_advance(struct kftp_session *s);
+void kftp_request_note_reply(struct kftp_request *q, const struct kftp_reply *r);
 void kftp_request_done(struct kftp_session *s, int error, const struct kftp_reply *r);
 void kftp_request_abort(struct kftp_session *s, int error, bool local_file);
 void kftp_request_drop_all(struct kftp_session *s);
@@ -287,8 +289,7 @@ int kftp_data_accept(struct kftp_session *s, struct kftp_request *q);
 void kftp_data_close(struct kftp_session *s);
 
 /* transfer.c: requests from their first command to their last reply */
-extern const struct kftp_operation kftp_operations[];
-extern const unsigned int kftp_operation_count;
+extern const struct kftp_operation kftp_operations[KFTP_OP_QUIT + 1];
 bool kftp_transfer_survives(const struct kftp_request *q);
 int kftp_transfer_step(struct kftp_session *s, struct kftp_call *call);
 

@@ -15,8 +15,6 @@ static const char anonymous_password[] = "anonymous@";
 
 static int on_type(struct kftp_session *s, const struct kftp_reply *r)
 {
-	if (r->code / 100 == 1)
-		return 0;
 	if (r->code / 100 != 2) {	/* some answer 226 */
 		kftp_session_end(s, -EREMOTEIO, r);
 		return 0;
@@ -29,15 +27,10 @@ static int on_type(struct kftp_session *s, const struct kftp_reply *r)
 	return 0;
 }
 
-static int send_type(struct kftp_session *s)
+/* Also takes the reply to OPTS: servers that speak UTF-8 anyway refuse it, or say 202. */
+static int send_type(struct kftp_session *s, const struct kftp_reply *r)
 {
 	return kftp_control_command(s, on_type, "TYPE", "I", 1);
-}
-
-/* Servers that speak UTF-8 anyway refuse it, or say 202: no answer matters. */
-static int on_opts(struct kftp_session *s, const struct kftp_reply *r)
-{
-	return r->code / 100 == 1 ? 0 : send_type(s);
 }
 
 static void on_feat_line(struct kftp_session *s, const char *line, size_t len)
@@ -51,8 +44,6 @@ static void on_feat_line(struct kftp_session *s, const char *line, size_t len)
 
 static int on_feat(struct kftp_session *s, const struct kftp_reply *r)
 {
-	if (r->code / 100 == 1)
-		return 0;
 	spin_lock(&s->lock);
 	if (r->code / 100 == 2)
 		s->info.feat |= KFTP_FEAT_ASKED;
@@ -60,15 +51,13 @@ static int on_feat(struct kftp_session *s, const struct kftp_reply *r)
 		s->info.feat = 0;
 	spin_unlock(&s->lock);
 	if (s->info.feat & KFTP_FEAT_UTF8)
-		return kftp_control_command(s, on_opts, "OPTS", "UTF8 ON", 7);
-	return send_type(s);
+		return kftp_control_command(s, send_type, "OPTS", "UTF8 ON", 7);
+	return send_type(s, r);
 }
 
 static int logged_in(struct kftp_session *s)
 {
-	kftp_text_wipe(&s->config->user);
-	kftp_text_wipe(&s->config->password);
-	kftp_text_wipe(&s->config->account);
+	kftp_config_wipe(s->config);
 	s->on_line = on_feat_line;
 	return kftp_control_command(s, on_feat, "FEAT", NULL, 0);
 }
@@ -81,13 +70,7 @@ static int refused(struct kftp_session *s, const struct kftp_reply *r)
 
 static int on_acct(struct kftp_session *s, const struct kftp_reply *r)
 {
-	switch (r->code / 100) {
-	case 1:
-		return 0;
-	case 2:
-		return logged_in(s);
-	}
-	return refused(s, r);
+	return r->code / 100 == 2 ? logged_in(s) : refused(s, r);
 }
 
 static int send_acct(struct kftp_session *s, const struct kftp_reply *r)
@@ -97,15 +80,10 @@ static int send_acct(struct kftp_session *s, const struct kftp_reply *r)
 	return kftp_control_secret(s, on_acct, "ACCT", &s->config->account);
 }
 
+/* 202 is as good: not needed here. */
 static int on_pass(struct kftp_session *s, const struct kftp_reply *r)
 {
-	switch (r->code / 100) {
-	case 1:
-		return 0;
-	case 2:		/* 202 too: not needed here */
-		return logged_in(s);
-	}
-	return r->code == 332 ? send_acct(s, r) : refused(s, r);
+	return r->code == 332 ? send_acct(s, r) : on_acct(s, r);
 }
 
 static int send_pass(struct kftp_session *s, const struct kftp_reply *r)
@@ -120,17 +98,10 @@ static int send_pass(struct kftp_session *s, const struct kftp_reply *r)
 				    sizeof(anonymous_password) - 1);
 }
 
+/* 2xx: no password wanted. */
 static int on_user(struct kftp_session *s, const struct kftp_reply *r)
 {
-	switch (r->code / 100) {
-	case 1:
-		return 0;
-	case 2:		/* no password wanted */
-		return logged_in(s);
-	}
-	if (r->code == 331)
-		return send_pass(s, r);
-	return r->code == 332 ? send_acct(s, r) : refused(s, r);
+	return r->code == 331 ? send_pass(s, r) : on_pass(s, r);
 }
 
 static int send_user(struct kftp_session *s)
@@ -145,6 +116,8 @@ static int send_user(struct kftp_session *s)
 /* The first line of the greeting, which may have many, is what the server calls itself. */
 void kftp_login_banner(struct kftp_session *s, const char *line, size_t len)
 {
+	if (!len)
+		return;
 	s->on_line = NULL;
 	spin_lock(&s->lock);
 	s->info.banner_len = min_t(size_t, len, sizeof(s->info.banner));
@@ -152,18 +125,15 @@ void kftp_login_banner(struct kftp_session *s, const char *line, size_t len)
 	spin_unlock(&s->lock);
 }
 
-/* The reply that comes unasked when the connection is up: 220, or 120 first. */
+/* The reply that comes unasked when the connection is up: 220, perhaps after a 120. */
 int kftp_login_greeting(struct kftp_session *s, const struct kftp_reply *r)
 {
-	switch (r->code / 100) {
-	case 1:
-		return 0;
-	case 2:
-		kftp_session_enter(s, KFTP_STATE_LOGIN);
-		return r->code == 230 ? logged_in(s) : send_user(s);
-	case 3:
+	if (r->code / 100 == 3)
 		return -EPROTO;
+	if (r->code / 100 != 2) {
+		kftp_session_end(s, r->code == 530 ? -EKEYREJECTED : -EREMOTEIO, r);
+		return 0;
 	}
-	kftp_session_end(s, r->code == 530 ? -EKEYREJECTED : -EREMOTEIO, r);
-	return 0;
+	kftp_session_enter(s, KFTP_STATE_LOGIN);
+	return r->code == 230 ? logged_in(s) : send_user(s);
 }

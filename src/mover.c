@@ -40,16 +40,23 @@ static int buffer_alloc(struct kftp_buffer *b)
 static void count_bytes(struct kftp_session *s, struct kftp_request *q, size_t n)
 {
 	q->result.bytes += n;
-	spin_lock(&s->lock);
-	s->info.bytes_in += n;
-	spin_unlock(&s->lock);
+	kftp_session_count(s, &s->info.bytes_in, n);
 }
 
-/* Was it the signal, not the file? Then the rest is written in the next RUN. */
-static bool was_interrupted(ssize_t error)
+/*
+ * Was it a signal, not the file? Then -EINTR: the rest is written in the next RUN. Without a signal
+ * a file system has no business saying so, and nobody else may get to see it.
+ */
+static int write_error(ssize_t n)
 {
-	return (error == -EINTR || error == -ERESTARTSYS || error == -ERESTARTNOINTR ||
-		error == -ERESTARTNOHAND) && signal_pending(current);
+	switch (n) {
+	case -EINTR:
+	case -ERESTARTSYS:
+	case -ERESTARTNOINTR:
+	case -ERESTARTNOHAND:
+		return signal_pending(current) ? -EINTR : -EIO;
+	}
+	return n ?: -EIO;
 }
 
 /* Write what the buffer holds. Return: 0 when it is empty, or an error of the file. */
@@ -63,7 +70,7 @@ static int write_out(struct kftp_session *s, struct kftp_request *q, struct kftp
 		ssize_t n = kernel_write(q->file, page_address(b->page) + b->start, b->len, &pos);
 
 		if (n <= 0)
-			return was_interrupted(n) ? -EINTR : n ?: -EIO;
+			return write_error(n);
 		b->start += n;
 		b->len -= n;
 		count_bytes(s, q, n);
@@ -72,11 +79,16 @@ static int write_out(struct kftp_session *s, struct kftp_request *q, struct kftp
 	return 0;
 }
 
-/* Return: 1 if all went well, -EINTR, or 0 after giving the request up for the file's error. */
+/* Return: 1 if all went well, -EINTR, or 0 after giving the request up. */
 static int write_chunk(struct kftp_session *s, struct kftp_request *q, struct kftp_buffer *b)
 {
 	int r = write_out(s, q, b);
 
+	/* a server that never stops does not fill the disk */
+	if (!r && q->result.has_size && q->offset + q->result.bytes > q->result.size) {
+		kftp_request_abort(s, -EBADMSG, false);
+		return 0;
+	}
 	if (!r)
 		return 1;
 	if (r == -EINTR) {
@@ -105,7 +117,7 @@ static size_t room(const struct kftp_buffer *b, const struct kftp_call *call)
  * @q: the running request, with a data connection
  * @call: the RUN this is done for, with less moved than max_bytes
  *
- * A failure of the file gives the request up and returns 0; the state tells.
+ * A failure of the file, or too many bytes, gives the request up and returns 0; the state tells.
  *
  * Return: 1 if bytes were moved, 0 at the end of the data, -EAGAIN, -EINTR, or an error of the
  * data connection.
@@ -130,11 +142,5 @@ int kftp_move_in(struct kftp_session *s, struct kftp_request *q, struct kftp_cal
 	b->start = 0;
 	b->len = r;
 	call->moved += r;
-	r = write_chunk(s, q, b);
-	/* a server that never stops does not fill the disk */
-	if (r == 1 && q->result.has_size && q->offset + q->result.bytes > q->result.size) {
-		kftp_request_abort(s, -EBADMSG, false);
-		return 0;
-	}
-	return r;
+	return write_chunk(s, q, b);
 }

@@ -7,6 +7,7 @@
  * all else is RUN's.
  */
 #include <linux/file.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 
 #include "kftp.h"
@@ -17,15 +18,20 @@
 
 void kftp_request_free(struct kftp_request *q)
 {
-	if (!q)
-		return;
 	if (q->file)
 		fput(q->file);
 	kfree(q);
 }
 
+static const struct kftp_operation *operation(const struct kftp_submit *arg)
+{
+	return &kftp_operations[array_index_nospec(arg->op, ARRAY_SIZE(kftp_operations))];
+}
+
 static int check_submit(const struct kftp_submit *arg)
 {
+	const struct kftp_operation *op;
+
 	if (arg->flags & ~SUBMIT_FLAGS || arg->reserved[0] || arg->reserved[1])
 		return -EINVAL;
 	if (arg->op > KFTP_OP_QUIT || arg->digest > KFTP_DIGEST_CRC32 ||
@@ -33,12 +39,15 @@ static int check_submit(const struct kftp_submit *arg)
 	    arg->length > LLONG_MAX || arg->path_len > KFTP_MAX_PATH ||
 	    arg->path2_len > KFTP_MAX_PATH)
 		return -EINVAL;
-	if (arg->op >= kftp_operation_count || !kftp_operations[arg->op].steps || arg->digest ||
-	    arg->cache || arg->length)
+	op = operation(arg);
+	if (!op->steps || arg->digest || arg->cache || arg->length)
 		return -EOPNOTSUPP;
-	if (kftp_operations[arg->op].needs_path ? !arg->path_len : arg->path_len)
+	/* what this operation has no use for, it may have one day */
+	if (!op->needs_file && (arg->flags || arg->offset))
 		return -EINVAL;
-	return arg->path2_len ? -EINVAL : 0;
+	if (op->needs_path ? !arg->path_len : arg->path_len)
+		return -EINVAL;
+	return arg->path2 || arg->path2_len || arg->mtime ? -EINVAL : 0;
 }
 
 static struct kftp_request *new_request(const struct kftp_submit *arg)
@@ -47,7 +56,7 @@ static struct kftp_request *new_request(const struct kftp_submit *arg)
 
 	if (!q)
 		return ERR_PTR(-ENOMEM);
-	q->op = &kftp_operations[arg->op];
+	q->op = operation(arg);
 	q->step = q->op->steps;
 	q->opcode = arg->op;
 	q->flags = arg->flags;
@@ -69,7 +78,7 @@ static struct kftp_request *new_request(const struct kftp_submit *arg)
 
 /*
  * Regular files only, and of a file system that can be written from the kernel: procfs and its
- * kin look regular too. O_APPEND would ignore the offset.
+ * kin look regular too. O_APPEND would ignore the offset, O_DIRECT would want other buffers.
  */
 static int take_file(struct kftp_request *q, int fd)
 {
@@ -85,7 +94,7 @@ static int take_file(struct kftp_request *q, int fd)
 		r = -EBADF;
 	else if (S_ISFIFO(file_inode(file)->i_mode))
 		r = -EOPNOTSUPP;
-	else if (!S_ISREG(file_inode(file)->i_mode) || file->f_flags & O_APPEND ||
+	else if (!S_ISREG(file_inode(file)->i_mode) || file->f_flags & (O_APPEND | O_DIRECT) ||
 		 !file->f_op->write_iter || file->f_op->write)
 		r = -EINVAL;
 	if (r)
@@ -219,6 +228,14 @@ int kftp_request_advance(struct kftp_session *s)
 	return r;
 }
 
+/* This reply is what DONE will show. */
+void kftp_request_note_reply(struct kftp_request *q, const struct kftp_reply *r)
+{
+	q->result.reply = r->code;
+	q->result.text_len = r->text_len;
+	memcpy(q->result.text, r->text, r->text_len);
+}
+
 /**
  * kftp_request_done() - The running request has ended
  * @s: the session
@@ -235,15 +252,10 @@ void kftp_request_done(struct kftp_session *s, int error, const struct kftp_repl
 
 	result->error = error;
 	result->nsec = ktime_to_ns(ktime_sub(ktime_get(), q->begun));
-	if (r) {
-		result->reply = r->code;
-		result->text_len = r->text_len;
-		memcpy(result->text, r->text, r->text_len);
-	}
+	if (r)
+		kftp_request_note_reply(q, r);
 	kftp_data_close(s);
 	kftp_buffer_free(&s->held);
-	kfree(q->final);
-	q->final = NULL;
 	trace_kftp_done(s->id, q->opcode, q->user_data, result);
 	spin_lock(&s->lock);
 	s->current_request = NULL;
@@ -256,8 +268,7 @@ void kftp_request_done(struct kftp_session *s, int error, const struct kftp_repl
 /* The reply that was owed when the request was given up. */
 static int on_abandoned(struct kftp_session *s, const struct kftp_reply *r)
 {
-	if (r->code >= 200)
-		kftp_request_done(s, s->current_request->result.error, r);
+	kftp_request_done(s, s->current_request->result.error, r);
 	return 0;
 }
 
@@ -276,12 +287,13 @@ void kftp_request_abort(struct kftp_session *s, int error, bool local_file)
 
 	spin_lock(&s->lock);
 	q->ending = true;
+	s->cancel_current = false;	/* too late: it has a cause of its own */
 	spin_unlock(&s->lock);
 	kftp_data_close(s);
 	q->result.error = error;
 	q->result.local_file = local_file;
 	if (!s->on_reply) {
-		kftp_request_done(s, error, q->final);
+		kftp_request_done(s, error, NULL);
 		return;
 	}
 	s->on_reply = on_abandoned;
@@ -294,10 +306,8 @@ void kftp_request_drop_all(struct kftp_session *s)
 {
 	struct kftp_request *q, *next;
 
-	if (s->current_request) {
-		kfree(s->current_request->final);
+	if (s->current_request)
 		kftp_request_free(s->current_request);
-	}
 	list_splice_tail_init(&s->queue, &s->done);
 	list_for_each_entry_safe(q, next, &s->done, link)
 		kftp_request_free(q);

@@ -11,8 +11,10 @@
  *   login       USER, PASS, ACCT, FEAT, OPTS, TYPE             reply: the session ends
  *   ready       nothing under way                              idle: the session ends
  *   command     a request's commands without data              reply: the session ends
- *   opening     the data connection's TCP handshake            connect: the next method is tried
- *   transfer    from RETR to the end of the data               data: the session ends
+ *   opening     the data connection's TCP handshake            connect: the next method is tried;
+ *                                                              half of it while there is one
+ *   transfer    from RETR to the end of the data               reply until the 1xx, then data:
+ *                                                              the session ends
  *   finishing   the data has ended, the last reply is due      reply: the session ends
  *   aborting    given up; the reply still owed is due          abort: the session ends
  *   quitting    QUIT was sent                                  reply: the session ends
@@ -45,7 +47,16 @@ static atomic_t last_id = ATOMIC_INIT(0);
 void kftp_session_kick(struct kftp_session *s)
 {
 	set_bit(KFTP_WOKEN, &s->bits);
+	smp_mb__after_atomic();	/* a poller reads RUNNING, which RUN clears, after this */
 	wake_up(&s->wait);
+}
+
+/* Add to one of the counters that KFTP_INFO shows. */
+void kftp_session_count(struct kftp_session *s, u64 *counter, u64 n)
+{
+	spin_lock(&s->lock);
+	*counter += n;
+	spin_unlock(&s->lock);
 }
 
 static void timer_fired(struct work_struct *work)
@@ -68,13 +79,18 @@ struct kftp_session *kftp_session_new(void)
 	return s;
 }
 
+void kftp_config_wipe(struct kftp_config *config)
+{
+	kftp_text_wipe(&config->user);
+	kftp_text_wipe(&config->password);
+	kftp_text_wipe(&config->account);
+}
+
 static void config_free(struct kftp_config *config)
 {
 	if (!config)
 		return;
-	kftp_text_wipe(&config->user);
-	kftp_text_wipe(&config->password);
-	kftp_text_wipe(&config->account);
+	kftp_config_wipe(config);
 	if (config->mm)
 		mmdrop(config->mm);
 	if (config->net)
@@ -244,19 +260,16 @@ void kftp_session_set_deadline(struct kftp_session *s, unsigned long timeout)
 void kftp_session_end(struct kftp_session *s, int error, const struct kftp_reply *r)
 {
 	struct kftp_request *q = s->current_request;
-	int cause = error;
 
 	if (s->state == KFTP_STATE_CLOSED)
 		return;
-	if (q) {
-		if (q->result.error)
-			cause = q->result.error;
-		else if (s->state == KFTP_STATE_QUITTING || kftp_transfer_survives(q))
-			cause = 0;
-		kftp_request_done(s, cause, r);
-	}
+	if (s->state == KFTP_STATE_QUITTING && error == -ECONNRESET)
+		error = 0;	/* the server need not say goodbye */
+	if (q)
+		kftp_request_done(s, q->result.error ?: kftp_transfer_survives(q) ? 0 : error, r);
 	kftp_data_close(s);
 	kftp_control_close(s);
+	kftp_config_wipe(s->config);
 	s->closed_error = error;
 	if (r) {
 		s->closed_reply = r->code;
@@ -303,9 +316,12 @@ static int session_step(struct kftp_session *s, struct kftp_call *call)
 	default:
 		break;
 	}
-	r = kftp_control_step(s);
-	if (r != -EAGAIN)
-		return r;
+	/* once a transfer's last reply is here, the rest waits for the end of the data */
+	if (s->state != KFTP_STATE_TRANSFER || !s->current_request->result.reply) {
+		r = kftp_control_step(s);
+		if (r != -EAGAIN)
+			return r;
+	}
 	switch (s->state) {
 	case KFTP_STATE_READY:
 		return kftp_request_next(s);
@@ -364,9 +380,7 @@ static int session_drive(struct kftp_session *s, struct kftp_call *call)
 			mod_delayed_work(kftp_wq, &s->timer, left);
 			return -EAGAIN;
 		}
-		spin_lock(&s->lock);
-		s->info.sleeps++;
-		spin_unlock(&s->lock);
+		kftp_session_count(s, &s->info.sleeps, 1);
 		/* the one wait point */
 		if (wait_event_interruptible_timeout(s->wait, test_bit(KFTP_WOKEN, &s->bits),
 						     left) < 0)
@@ -407,9 +421,7 @@ long kftp_session_run(struct file *file, struct kftp_session *s, struct kftp_run
 		return -EBUSY;
 	call.max_bytes = run.max_bytes;
 	call.nonblock = (file->f_flags & O_NONBLOCK) || (run.flags & KFTP_RUN_NONBLOCK);
-	spin_lock(&s->lock);
-	s->info.runs++;
-	spin_unlock(&s->lock);
+	kftp_session_count(s, &s->info.runs, 1);
 	if (test_bit(KFTP_HUNG_UP, &s->bits)) {
 		r = -ENOTCONN;
 	} else {

@@ -52,7 +52,7 @@ TRACE_EVENT(kftp_command,
 	TP_fast_assign(
 		__entry->session = session;
 		__entry->arg_len = arg_len;
-		strscpy(__entry->verb, verb, KFTP_TRACE_VERB);
+		strscpy_pad(__entry->verb, verb, KFTP_TRACE_VERB);
 	),
 	TP_printk("session=%u verb=%s arg_len=%u", __entry->session, __entry->verb,
 		  __entry->arg_len)

@@ -2,7 +2,7 @@
 /*
  * Requests, each as the list of its steps, from the first command to the last reply.
  */
-#include <linux/slab.h>
+#include <linux/ctype.h>
 
 #include "kftp.h"
 
@@ -14,8 +14,7 @@
 /* A request whose whole result is one reply. */
 static int on_result(struct kftp_session *s, const struct kftp_reply *r)
 {
-	if (r->code / 100 != 1)
-		kftp_request_done(s, r->code / 100 == 2 ? 0 : -EREMOTEIO, r);
+	kftp_request_done(s, r->code / 100 == 2 ? 0 : -EREMOTEIO, r);
 	return 0;
 }
 
@@ -24,82 +23,66 @@ static int noop(struct kftp_session *s, struct kftp_request *q)
 	return kftp_control_command(s, on_result, "NOOP", NULL, 0);
 }
 
-static void note_size(struct kftp_request *q, const struct kftp_reply *r)
+/*
+ * SIZE or MDTM has been answered. Before RETR a refusal is no failure: RETR's own reply says
+ * better what is wrong. An answer that tells nothing is -EPROTO if nothing else was asked for.
+ */
+static int answered(struct kftp_session *s, const struct kftp_reply *r, bool known)
 {
-	q->result.has_size = r->code == 213 &&
-			     !kftp_parse_size(r->text, r->text_len, &q->result.size);
-}
-
-static void note_mtime(struct kftp_request *q, const struct kftp_reply *r)
-{
-	q->result.has_mtime = r->code == 213 &&
-			      !kftp_parse_mtime(r->text, r->text_len, &q->result.mtime);
-}
-
-/* What SIZE and MDTM say, when that is all that was asked for. */
-static int on_only_size(struct kftp_session *s, const struct kftp_reply *r)
-{
-	struct kftp_request *q = s->current_request;
-
-	if (r->code / 100 == 1)
+	if (s->current_request->op->needs_file)
+		return kftp_request_advance(s);
+	if (r->code / 100 == 2 && !known) {
+		kftp_request_done(s, -EPROTO, r);
 		return 0;
-	note_size(q, r);
-	kftp_request_done(s, r->code / 100 != 2 ? -EREMOTEIO :
-			     q->result.has_size ? 0 : -EPROTO, r);
-	return 0;
+	}
+	return on_result(s, r);
 }
 
-static int only_size(struct kftp_session *s, struct kftp_request *q)
-{
-	return kftp_control_command(s, on_only_size, "SIZE", q->path, q->path_len);
-}
-
-static int on_only_mtime(struct kftp_session *s, const struct kftp_reply *r)
-{
-	struct kftp_request *q = s->current_request;
-
-	if (r->code / 100 == 1)
-		return 0;
-	note_mtime(q, r);
-	kftp_request_done(s, r->code / 100 != 2 ? -EREMOTEIO :
-			     q->result.has_mtime ? 0 : -EPROTO, r);
-	return 0;
-}
-
-static int only_mtime(struct kftp_session *s, struct kftp_request *q)
-{
-	return kftp_control_command(s, on_only_mtime, "MDTM", q->path, q->path_len);
-}
-
-/* Before RETR a refusal is no failure: RETR's own reply says better what is wrong. */
 static int on_size(struct kftp_session *s, const struct kftp_reply *r)
 {
-	if (r->code / 100 == 1)
-		return 0;
-	note_size(s->current_request, r);
-	return kftp_request_advance(s);
+	struct kftp_result *result = &s->current_request->result;
+
+	result->has_size = r->code == 213 &&
+			   !kftp_parse_size(r->text, r->text_len, &result->size);
+	return answered(s, r, result->has_size);
 }
 
 static int ask_size(struct kftp_session *s, struct kftp_request *q)
 {
-	if (!(q->flags & (KFTP_SUBMIT_ASK_SIZE | KFTP_SUBMIT_EXPECT_SIZE)))
+	if (q->op->needs_file && !(q->flags & (KFTP_SUBMIT_ASK_SIZE | KFTP_SUBMIT_EXPECT_SIZE)))
 		return 1;
 	return kftp_control_command(s, on_size, "SIZE", q->path, q->path_len);
 }
 
 static int on_mtime(struct kftp_session *s, const struct kftp_reply *r)
 {
-	if (r->code / 100 == 1)
-		return 0;
-	note_mtime(s->current_request, r);
-	return kftp_request_advance(s);
+	struct kftp_result *result = &s->current_request->result;
+
+	result->has_mtime = r->code == 213 &&
+			    !kftp_parse_mtime(r->text, r->text_len, &result->mtime);
+	return answered(s, r, result->has_mtime);
+}
+
+/* "MDTM 20240101000000 name" does not ask some servers for a time, it makes them set it. */
+static bool would_set_mtime(const struct kftp_request *q)
+{
+	u32 i;
+
+	for (i = 0; i < q->path_len && isdigit(q->path[i]); i++)
+		;
+	return i && i < q->path_len && q->path[i] == ' ';
 }
 
 static int ask_mtime(struct kftp_session *s, struct kftp_request *q)
 {
-	if (!(q->flags & (KFTP_SUBMIT_ASK_MTIME | KFTP_SUBMIT_EXPECT_MTIME)))
+	if (q->op->needs_file && !(q->flags & (KFTP_SUBMIT_ASK_MTIME | KFTP_SUBMIT_EXPECT_MTIME)))
 		return 1;
-	return kftp_control_command(s, on_mtime, "MDTM", q->path, q->path_len);
+	if (!would_set_mtime(q))
+		return kftp_control_command(s, on_mtime, "MDTM", q->path, q->path_len);
+	if (q->op->needs_file)
+		return 1;	/* unknown, then */
+	kftp_request_done(s, -EINVAL, NULL);
+	return 0;
 }
 
 /* Is it the file that the caller has a part of? What is not known is not the same. */
@@ -122,14 +105,11 @@ static int check_expected(struct kftp_session *s, struct kftp_request *q)
 
 static int on_restart(struct kftp_session *s, const struct kftp_reply *r)
 {
-	if (r->code / 100 == 1)
-		return 0;
-	if (r->code / 100 > 3) {
-		kftp_request_done(s, -ESPIPE, r);
-		return 0;
-	}
-	s->restart_pending = true;
-	return kftp_request_advance(s);
+	if (r->code / 100 <= 3)
+		return kftp_request_advance(s);
+	s->restart_pending = false;
+	kftp_request_done(s, -ESPIPE, r);
+	return 0;
 }
 
 /* RFC 3659 section 5: directly before the transfer command. */
@@ -138,9 +118,10 @@ static int restart(struct kftp_session *s, struct kftp_request *q)
 	char arg[24];
 	int n;
 
-	/* an accepted REST that was not used up is still in force */
+	/* one that was not used up, because its request was cancelled, is still in force */
 	if (!q->offset && !s->restart_pending)
 		return 1;
+	s->restart_pending = true;
 	n = scnprintf(arg, sizeof(arg), "%llu", q->offset);
 	return kftp_control_command(s, on_restart, "REST", arg, n);
 }
@@ -165,42 +146,33 @@ bool kftp_transfer_survives(const struct kftp_request *q)
 }
 
 /* The data has ended and the last reply is here. */
-static void conclude(struct kftp_session *s, struct kftp_request *q, const struct kftp_reply *r)
+static void conclude(struct kftp_session *s, struct kftp_request *q)
 {
-	const struct kftp_result *result = &q->result;
 	int error = 0;
 
-	if (r->code / 100 != 2)
+	if (q->result.reply / 100 != 2)
 		error = -EREMOTEIO;
-	else if (result->has_size && !is_whole(q))
-		error = q->data_error ?: -EBADMSG;
-	else if (q->data_error && !is_whole(q))
-		error = q->data_error;
-	kftp_request_done(s, error, r);
+	else if (!is_whole(q))
+		error = q->data_error ?: q->result.has_size ? -EBADMSG : 0;
+	if (q->result.reply == 425)	/* what was remembered of methods is no longer good */
+		s->refused = 0;
+	kftp_request_done(s, error, NULL);
 }
 
-/* A 226 may overtake the data: it is kept until all of that has come. */
-static int keep_final(struct kftp_request *q, const struct kftp_reply *r)
-{
-	q->final = kmemdup(r, sizeof(*r), GFP_KERNEL_ACCOUNT);
-	return q->final ? 0 : -ENOMEM;
-}
-
+/*
+ * A 226 may overtake the data; it is kept until all of that has come. Without a 1xx before it there
+ * may be no data connection at all, if there is nothing to send.
+ */
 static int on_retrieve(struct kftp_session *s, const struct kftp_reply *r)
 {
 	struct kftp_request *q = s->current_request;
 
-	if (r->code / 100 == 1) {
-		if (!q->preliminary && !q->data_ended)
-			kftp_session_set_deadline(s, s->config->data_timeout);
-		q->preliminary = true;
-		return 0;
-	}
-	if (q->data_ended || r->code / 100 != 2) {
-		conclude(s, q, r);
-		return 0;
-	}
-	return keep_final(q, r);
+	kftp_request_note_reply(q, r);
+	if (q->data_ended || r->code / 100 != 2 || (!q->preliminary && is_whole(q)))
+		conclude(s, q);
+	else
+		kftp_session_set_deadline(s, s->config->data_timeout);
+	return 0;
 }
 
 static int retrieve(struct kftp_session *s, struct kftp_request *q)
@@ -225,8 +197,8 @@ static void data_ended(struct kftp_session *s, struct kftp_request *q, int error
 	q->data_ended = true;
 	q->data_error = error;
 	kftp_data_close(s);
-	if (q->final) {
-		conclude(s, q, q->final);
+	if (q->result.reply) {
+		conclude(s, q);
 		return;
 	}
 	kftp_session_enter(s, KFTP_STATE_FINISHING);
@@ -295,8 +267,6 @@ int kftp_transfer_step(struct kftp_session *s, struct kftp_call *call)
 
 static int on_quit(struct kftp_session *s, const struct kftp_reply *r)
 {
-	if (r->code / 100 == 1)
-		return 0;
 	kftp_request_done(s, 0, r);
 	kftp_session_end(s, 0, r);
 	return 0;
@@ -311,8 +281,8 @@ static int quit(struct kftp_session *s, struct kftp_request *q)
 /* ---- the table ----------------------------------------------------------------------------- */
 
 static const kftp_step_fn noop_steps[] = { noop };
-static const kftp_step_fn size_steps[] = { only_size };
-static const kftp_step_fn mdtm_steps[] = { only_mtime };
+static const kftp_step_fn size_steps[] = { ask_size };
+static const kftp_step_fn mdtm_steps[] = { ask_mtime };
 static const kftp_step_fn quit_steps[] = { quit };
 static const kftp_step_fn retr_steps[] = {
 	ask_size,
@@ -323,12 +293,10 @@ static const kftp_step_fn retr_steps[] = {
 	retrieve,
 };
 
-const struct kftp_operation kftp_operations[] = {
+const struct kftp_operation kftp_operations[KFTP_OP_QUIT + 1] = {
 	[KFTP_OP_NOOP] = { .steps = noop_steps },
 	[KFTP_OP_RETR] = { .steps = retr_steps, .needs_path = true, .needs_file = true },
 	[KFTP_OP_SIZE] = { .steps = size_steps, .needs_path = true },
 	[KFTP_OP_MDTM] = { .steps = mdtm_steps, .needs_path = true },
 	[KFTP_OP_QUIT] = { .steps = quit_steps },
 };
-
-const unsigned int kftp_operation_count = ARRAY_SIZE(kftp_operations);

@@ -135,7 +135,7 @@ enum kftp_tls_mode {
 };
 
 enum kftp_data_mode {
-	KFTP_DATA_AUTO = 0,		/* passive, then active if the server refuses passive */
+	KFTP_DATA_AUTO = 0,		/* passive, then active if that does not work */
 	KFTP_DATA_PASSIVE,		/* EPSV (RFC 2428), then PASV */
 	KFTP_DATA_ACTIVE,		/* EPRT (RFC 2428), then PORT */
 };
