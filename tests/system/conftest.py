@@ -21,6 +21,12 @@ def call(*command, check=True, **options):
     return done
 
 
+#: DKMS and systemd-tmpfiles want /proc, and an unprivileged container lets nobody mount it in a root.
+needs_proc = pytest.mark.skipif(
+    subprocess.run(["unshare", "--mount", "true"], stderr=subprocess.DEVNULL).returncode != 0,
+    reason="no mounts in this container, so no /proc in the root")
+
+
 class Root:
     """A root directory into which packages are installed, without booting it."""
 
