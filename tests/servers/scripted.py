@@ -188,7 +188,7 @@ class Session:
         if self.passive is not None:
             self.passive.close()
         address, family = self.connection.getsockname()[0], self.connection.family
-        self.passive = socket.create_server((address, 0), family=family)
+        self.passive = socket.create_server((address, 0), family=family, dualstack_ipv6=family == socket.AF_INET6)
         return self.passive.getsockname()[1]
 
     def EPSV(self, _):
