@@ -38,19 +38,18 @@ void doctor_check_group(Doctor *d) {
 
         if (!group && geteuid() == 0)
                 doctor_note("group", "%s does not exist: only root can use kftp (sudo systemd-sysusers)", GROUP);
-        else if (!group)
-                doctor_fail(d, "group", "sudo systemd-sysusers", "the group %s does not exist", GROUP);
         else if (geteuid() == 0)
                 doctor_ok("group", "root needs no group");
-        else if (is_member(group->gr_gid))
+        else if (group && is_member(group->gr_gid))
                 doctor_ok("group", "%s is in %s, which means: may reach any host over FTP, whatever a security module says of "
                           "this program's own sockets", user, GROUP);
-        else if (is_listed(group, user))
+        else if (group && is_listed(group, user))
                 doctor_fail(d, "group", "log out and in again", "%s was put into %s after logging in", user, GROUP);
         else {
-                if (asprintf(&mend, "sudo usermod -aG %s %s, then log out and in again", GROUP, user) < 0)
+                if (asprintf(&mend, "%ssudo usermod -aG %s %s, then log out and in again", group ? "" : "sudo systemd-sysusers && ",
+                             GROUP, user) < 0)
                         mend = NULL;
-                doctor_fail(d, "group", mend, "%s is not in %s", user, GROUP);
+                doctor_fail(d, "group", mend, group ? "%s is not in %s" : "%s is not in %s: there is no such group", user, GROUP);
         }
 }
 
