@@ -349,6 +349,30 @@ static void test_timespans(void **state) {
         }
 }
 
+/* Every job shown in the manual is one. Runs at the top of the tree. */
+static void test_manual(void **state) {
+        _cleanup_fclose_ FILE *f = fopen("man/kftp.job.5", "re");
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
+        unsigned n = 0;
+
+        (void) state;
+        assert_non_null(f);
+        assert_true(getdelim(&text, &size, '\0', f) > 0);
+        for (char *block = text, *end; (block = strstr(block, "\n.Bd -literal")); block = end + 1) {
+                char *begin = strchr(block + 1, '\n') + 1;
+
+                end = strstr(begin, "\n.Ed");
+                assert_non_null(end);
+                if (*begin != '[')
+                        continue;
+                *end = '\0';
+                kftp_job_free(parse_good(begin));
+                n++;
+        }
+        assert_true(n > 0);
+}
+
 /* ---- Files ---------------------------------------------------------------------------------------- */
 
 typedef struct Directory {
@@ -450,6 +474,7 @@ int main(void) {
                 cmocka_unit_test(test_revision),
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_timespans),
+                cmocka_unit_test(test_manual),
                 cmocka_unit_test_setup_teardown(test_files, setup_directory, teardown_directory),
                 cmocka_unit_test_setup_teardown(test_foreign_owner, setup_directory, teardown_directory),
         };
