@@ -48,7 +48,17 @@ static int submit(KftpTransfer *t, KftpFailure *f) {
         return kftp_session_submit(&t->session, &request, f);
 }
 
-/* The request, and if need be once more from the start, over the same session. */
+static int forget(KftpTransfer *t, KftpFailure *f) {
+        int r = kftp_partial_empty(&t->partial);
+
+        t->result->resumed_from = 0;
+        return r < 0 ? kftp_failure_local(f, r, "cannot write %s", t->partial.temporary) : 0;
+}
+
+/*
+ * The request, and if need be once more from the start, over the same session. A file of the wrong size
+ * is not gone on from: nobody knows which part of it is wrong.
+ */
 static int request(KftpTransfer *t, KftpFailure *f) {
         int r;
 
@@ -56,12 +66,13 @@ static int request(KftpTransfer *t, KftpFailure *f) {
                 r = submit(t, f);
                 if (r >= 0)
                         r = kftp_transfer_receive(t, f);
+                if (r < 0 && f->class == KFTP_CLASS_INTEGRITY)
+                        (void) forget(t, NULL);
                 if (r != KFTP_START_OVER)
                         return r;
-                r = kftp_partial_empty(&t->partial);
+                r = forget(t, f);
                 if (r < 0)
-                        return kftp_failure_local(f, r, "cannot write %s", t->partial.temporary);
-                t->result->resumed_from = 0;
+                        return r;
         }
 }
 

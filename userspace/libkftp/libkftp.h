@@ -183,7 +183,8 @@ typedef struct KftpResult {
  * a temporary file of the same directory, compared with the server's SIZE, synced, renamed, and the
  * directory synced. With resume, or between attempts of one call, it goes on from a partial file only
  * if the remote file has the SIZE and MDTM it had when the partial began, and only from an offset that
- * was synced; otherwise it starts again. Without resume an older partial is discarded.
+ * was synced; otherwise it starts again, as it does after a file that was not of the size the server had
+ * said. Without resume an older partial is discarded.
  *
  * Returns 0, or a negative errno with ret->failure filled in. ret is always filled; free it with
  * kftp_result_done.

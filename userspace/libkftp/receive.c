@@ -143,8 +143,11 @@ static int failed(KftpTransfer *t, KftpFailure *f) {
                 r = interrupted(t, f);
         else
                 r = judge(t, error, f);
-        /* An orderly stop: what has come counts. After a failure to write there is nothing to be won. */
-        if (!t->session.event.local_file && t->position > t->checkpoint_position) {
+        /*
+         * An orderly stop: what has come counts. Not so if the file could not be written, or if it is
+         * not what the server says it is.
+         */
+        if (f->class != KFTP_CLASS_LOCAL && f->class != KFTP_CLASS_INTEGRITY && t->position > t->checkpoint_position) {
                 int k = checkpoint(t, f);
 
                 if (k < 0)
