@@ -291,6 +291,7 @@ void kftp_data_close(struct kftp_session *s);
 /* transfer.c: requests from their first command to their last reply */
 extern const struct kftp_operation kftp_operations[KFTP_OP_QUIT + 1];
 bool kftp_transfer_survives(const struct kftp_request *q);
+int kftp_transfer_expired(struct kftp_session *s);
 int kftp_transfer_step(struct kftp_session *s, struct kftp_call *call);
 
 /* mover.c: socket <-> file */

@@ -341,6 +341,8 @@ static void session_expired(struct kftp_session *s)
 
 	if (s->state == KFTP_STATE_OPENING)
 		r = kftp_data_failed(s, -ETIMEDOUT, NULL);
+	else if (s->state == KFTP_STATE_TRANSFER)
+		r = kftp_transfer_expired(s);
 	if (r < 0)
 		kftp_session_end(s, r, NULL);
 }

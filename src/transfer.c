@@ -6,6 +6,9 @@
 
 #include "kftp.h"
 
+/* How long data may lag behind a 2xx that no 1xx has announced. */
+#define NO_DATA_GRACE	(2UL * HZ)
+
 /* One step may move this many chunks before signals and the control connection get a look. */
 #define CHUNKS_A_STEP	16
 
@@ -161,7 +164,7 @@ static void conclude(struct kftp_session *s, struct kftp_request *q)
 
 /*
  * A 226 may overtake the data; it is kept until all of that has come. Without a 1xx before it there
- * may be no data connection at all, if there is nothing to send.
+ * may be nothing to send, and no data connection: that is given a moment.
  */
 static int on_retrieve(struct kftp_session *s, const struct kftp_reply *r)
 {
@@ -171,7 +174,8 @@ static int on_retrieve(struct kftp_session *s, const struct kftp_reply *r)
 	if (q->data_ended || r->code / 100 != 2 || (!q->preliminary && is_whole(q)))
 		conclude(s, q);
 	else
-		kftp_session_set_deadline(s, s->config->data_timeout);
+		kftp_session_set_deadline(s, q->preliminary ? s->config->data_timeout :
+					     min(s->config->data_timeout, NO_DATA_GRACE));
 	return 0;
 }
 
@@ -203,6 +207,22 @@ static void data_ended(struct kftp_session *s, struct kftp_request *q, int error
 	}
 	kftp_session_enter(s, KFTP_STATE_FINISHING);
 	kftp_session_set_deadline(s, s->config->reply_timeout);
+}
+
+/**
+ * kftp_transfer_expired() - The deadline for data has passed
+ * @s: the session, in state transfer
+ *
+ * Return: 0 if the transfer has ended for that reason, or an error that ends the session.
+ */
+int kftp_transfer_expired(struct kftp_session *s)
+{
+	struct kftp_request *q = s->current_request;
+
+	if (!q->result.reply || q->preliminary || q->result.bytes)
+		return -ETIMEDOUT;
+	data_ended(s, q, 0);
+	return 0;
 }
 
 static void note_progress(struct kftp_session *s, struct kftp_call *call)
