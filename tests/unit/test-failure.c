@@ -10,6 +10,7 @@
 
 #include "libkftp/failure.h"
 #include "libkftp/reply-class.h"
+#include "libkftp/transfer.h"
 #include "util.h"
 
 #define YES true
@@ -237,6 +238,29 @@ static void test_class_names(void **state) {
         assert_string_equal(kftp_class_name(KFTP_CLASS_OTHER), "other");
 }
 
+/* ---- The pause before another attempt ---------------------------------------------------------- */
+
+static void test_backoff(void **state) {
+        static const struct {
+                uint64_t first;
+                unsigned n;
+                uint64_t expected;      /* without the jitter */
+        } rows[] = {
+                { 0, 1,   1 * USEC_PER_SEC  }, { 0, 2, 2 * USEC_PER_SEC },  { 0, 4,          8 * USEC_PER_SEC   },
+                { 0, 9, 256 * USEC_PER_SEC  }, { 0, 10, 300 * USEC_PER_SEC }, { 0, UINT32_MAX, 300 * USEC_PER_SEC },
+                { 30 * USEC_PER_SEC, 1, 30 * USEC_PER_SEC }, { 30 * USEC_PER_SEC, 3, 120 * USEC_PER_SEC },
+                { 999 * USEC_PER_SEC, 1, 300 * USEC_PER_SEC }, { UINT64_MAX, 2, 300 * USEC_PER_SEC },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                uint64_t least = kftp_backoff_usec(rows[i].first, rows[i].n, 0), most = kftp_backoff_usec(rows[i].first, rows[i].n, UINT32_MAX);
+
+                assert_int_equal(least, rows[i].expected * 3 / 4);
+                assert_int_equal(most, rows[i].expected * 5 / 4);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_replies),
@@ -247,6 +271,7 @@ int main(void) {
                 cmocka_unit_test(test_device),
                 cmocka_unit_test(test_replaced),
                 cmocka_unit_test(test_class_names),
+                cmocka_unit_test(test_backoff),
         };
 
         return cmocka_run_group_tests_name("failure", tests, NULL, NULL);
