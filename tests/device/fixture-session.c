@@ -175,6 +175,16 @@ void session_wait_state(Session *s, enum kftp_state state) {
         }
 }
 
+void session_wait_bytes(Session *s, uint64_t n) {
+        uint64_t until = now_ms() + PEER_PATIENCE_MS;
+
+        while (session_info(s).bytes_in < n) {
+                if (now_ms() > until)
+                        fail_msg("only %llu bytes have come", (unsigned long long) session_info(s).bytes_in);
+                sleep_ms(5);
+        }
+}
+
 int session_cancel(Session *s, enum kftp_cancel_what what, uint64_t user_data) {
         struct kftp_cancel c = { .size = sizeof(c), .what = what, .user_data = user_data };
 

@@ -68,6 +68,8 @@ void session_run_until_idle(Session *s);
 
 struct kftp_info session_info(Session *s);
 void session_wait_state(Session *s, enum kftp_state state);
+/* Waits until so many bytes have been received in all. */
+void session_wait_bytes(Session *s, uint64_t n);
 int session_cancel(Session *s, enum kftp_cancel_what what, uint64_t user_data);
 int session_submit(Session *s, const struct kftp_submit *r);
 /* A download; QUIT. */

@@ -209,6 +209,10 @@ void peer_data_close(Conn *c) {
         c->data = -1;
 }
 
+void peer_data_half_close(Conn *c) {
+        shutdown(c->data, SHUT_WR);
+}
+
 void peer_data_reset(Conn *c) {
         struct linger l = { .l_onoff = 1 };
 

@@ -112,6 +112,8 @@ void peer_data_flood(Conn *c);
 /* Sends nothing; returns when the client has closed the data connection. */
 void peer_data_until_closed(Conn *c);
 void peer_data_close(Conn *c);
+/* No more bytes, but the connection is not given up. */
+void peer_data_half_close(Conn *c);
 void peer_data_reset(Conn *c);
 
 /* A whole download: passive, RETR (of the path, a pattern), 150, n bytes from offset, 226. */

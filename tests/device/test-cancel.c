@@ -61,13 +61,14 @@ static void cancel_running(PeerScript script, void *userdata) {
         int fd = local_file();
         Session *s = begin(script, userdata, fd);
         Runner *r = runner_start(s);
-        uint64_t bytes;
+        uint64_t bytes, begun;
 
-        session_wait_state(s, KFTP_STATE_TRANSFER);
-        while (session_info(s).bytes_in == 0)
-                sleep_ms(5);
+        session_wait_bytes(s, 1);
+        begun = now_ms();
         assert_int_equal(session_cancel(s, KFTP_CANCEL_REQUEST, 1), 0);
         assert_int_equal(runner_join(r), 0);
+        /* The server must come to know at once, not by the abort deadline: that is four times this. */
+        assert_in_range(now_ms() - begun, 0, 5000);
         session_assert_event(s, KFTP_EVENT_DONE);
         assert_int_equal(s->event.error, -ECANCELED);
         assert_int_equal(s->event.user_data, 1);
@@ -151,7 +152,7 @@ static void test_queued(void **state) {
         (void) state;
         session_retr(s, local_file(), "never", 2);
         r = runner_start(s);
-        session_wait_state(s, KFTP_STATE_TRANSFER);
+        session_wait_bytes(s, 1000);
         sleep_ms(100);
         assert_int_equal(session_cancel(s, KFTP_CANCEL_REQUEST, 2), 0);
         assert_int_equal(runner_join(r), 0);
@@ -175,7 +176,7 @@ static void test_same_number(void **state) {
         session_retr(s, local_file(), "next", 7);
         session_retr(s, local_file(), "never", 1);
         r = runner_start(s);
-        session_wait_state(s, KFTP_STATE_TRANSFER);
+        session_wait_bytes(s, 1000);
         assert_int_equal(session_cancel(s, KFTP_CANCEL_REQUEST, 1), 0);
         runner_join(r);
         for (; done < 3; done++, session_run(s)) {
@@ -197,7 +198,7 @@ static void test_all(void **state) {
         for (unsigned i = 2; i <= 4; i++)
                 session_retr(s, local_file(), "never", i);
         r = runner_start(s);
-        session_wait_state(s, KFTP_STATE_TRANSFER);
+        session_wait_bytes(s, 1000);
         assert_int_equal(session_cancel(s, KFTP_CANCEL_ALL, 4711), 0);
         runner_join(r);
         for (unsigned i = 0; i < 4; i++) {
@@ -227,7 +228,7 @@ static void test_session(void **state) {
         (void) state;
         session_retr(s, local_file(), "never", 2);
         r = runner_start(s);
-        session_wait_state(s, KFTP_STATE_TRANSFER);
+        session_wait_bytes(s, 1000);
         assert_int_equal(session_cancel(s, KFTP_CANCEL_SESSION, 0), 0);
         assert_int_equal(session_cancel(s, KFTP_CANCEL_SESSION, 0) == 0, 0);
         assert_int_equal(runner_join(r), 0);
@@ -273,9 +274,7 @@ static void test_already(void **state) {
         Runner *r = runner_start(s);
 
         (void) state;
-        session_wait_state(s, KFTP_STATE_TRANSFER);
-        while (session_info(s).bytes_in < 1000)
-                sleep_ms(5);
+        session_wait_bytes(s, 1000);
         assert_int_equal(session_cancel(s, KFTP_CANCEL_REQUEST, 1), 0);
         session_wait_state(s, KFTP_STATE_ABORTING);
         assert_int_equal(session_cancel(s, KFTP_CANCEL_REQUEST, 1), -EALREADY);
@@ -295,9 +294,7 @@ static void test_submit_while_aborting(void **state) {
         int fd = local_file();
 
         (void) state;
-        session_wait_state(s, KFTP_STATE_TRANSFER);
-        while (session_info(s).bytes_in < 1000)
-                sleep_ms(5);
+        session_wait_bytes(s, 1000);
         assert_int_equal(session_cancel(s, KFTP_CANCEL_ALL, 0), 0);
         session_retr(s, fd, "next", 2);
         runner_join(r);

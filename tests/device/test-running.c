@@ -195,8 +195,7 @@ static void test_fdinfo(void **state) {
         char text[4096], *value;
 
         (void) state;
-        for (uint64_t until = now_ms() + PEER_PATIENCE_MS; session_info(s).bytes_in < 1000 && now_ms() < until;)
-                sleep_ms(5);
+        session_wait_bytes(s, 1000);
         assert_int_equal(read_fdinfo(0, s->fd, text, sizeof(text)), 0);
         value = fdinfo_value(text, "kftp-state");
         assert_string_equal(value, "transfer");

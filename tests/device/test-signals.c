@@ -52,8 +52,7 @@ static Session *in_the_middle(atomic_bool *go, int fd, Runner **ret_runner) {
         session_retr(s, fd, "file", 1);
         *ret_runner = runner_start(s);
         runner_wait_running(*ret_runner);
-        while (session_info(s).bytes_in < 50000)
-                sleep_ms(5);
+        session_wait_bytes(s, 50000);
         sleep_ms(100);
         return s;
 }

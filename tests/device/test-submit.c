@@ -166,7 +166,6 @@ static void test_good_files(void **state) {
 }
 
 static void test_refused_files(void **state) {
-        char path[64];
         int pair[2], fifo[2], fd;
         Session *s = armed();
 
@@ -180,7 +179,6 @@ static void test_refused_files(void **state) {
         fd = test_fd(open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         assert_int_equal(submit_fd(s, fd), -EBADF);
 
-        snprintf(path, sizeof(path), "%s", test_directory());
         fd = test_fd(open("/tmp", O_TMPFILE | O_RDWR | O_APPEND | O_CLOEXEC, 0600));
         assert_int_equal(submit_fd(s, fd), -EINVAL);
         /* kftp's own device: this session's, and another's */
@@ -197,6 +195,42 @@ static void test_refused_files(void **state) {
         assert_int_equal(submit_fd(s, test_fd(fifo[1])), -EOPNOTSUPP);
         /* None of them was queued. */
         assert_int_equal(session_info(s).queued, 0);
+}
+
+/* Where the file system knows O_DIRECT at all: the buffers would not be aligned for it. */
+static void test_direct_refused(void **state) {
+        int fd = local_file();
+        Session *s = armed();
+
+        (void) state;
+        test_slow_file(&fd);
+        assert_int_equal(submit_fd(s, fd), 0);
+        assert_int_equal(fcntl(fd, F_SETFL, O_DIRECT), 0);
+        assert_int_equal(submit_fd(s, fd), -EINVAL);
+}
+
+/* What an operation has no use for may mean something one day. */
+static void test_unused_members(void **state) {
+        static const uint32_t ops[] = { KFTP_OP_NOOP, KFTP_OP_SIZE, KFTP_OP_MDTM, KFTP_OP_QUIT };
+        Session *s = armed();
+
+        (void) state;
+        for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+                bool path = ops[i] == KFTP_OP_SIZE || ops[i] == KFTP_OP_MDTM;
+                struct kftp_submit good = retr(-1, path ? "file" : "", 1), flags, offset, mtime, path2;
+
+                good.op = ops[i];
+                flags = offset = mtime = path2 = good;
+                flags.flags = KFTP_SUBMIT_ASK_SIZE;
+                assert_int_equal(session_submit(s, &flags), -EINVAL);
+                offset.offset = 1;
+                assert_int_equal(session_submit(s, &offset), -EINVAL);
+                mtime.mtime = 1;
+                assert_int_equal(session_submit(s, &mtime), -EINVAL);
+                path2.path2 = (uintptr_t) "x";
+                assert_int_equal(session_submit(s, &path2), -EINVAL);
+                assert_int_equal(session_submit(s, &good), 0);
+        }
 }
 
 /* O_APPEND that is set later is no way round. */
@@ -346,6 +380,8 @@ static const struct CMUnitTest tests[] = {
         DEVICE_TEST(test_offsets),
         DEVICE_TEST(test_good_files),
         DEVICE_TEST(test_refused_files),
+        DEVICE_TEST(test_direct_refused),
+        DEVICE_TEST(test_unused_members),
         DEVICE_TEST(test_append_set_later),
         DEVICE_TEST(test_quit_needs_no_file),
         DEVICE_TEST(test_descriptor_closed_after_submit),
