@@ -1,12 +1,58 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The tests: what they run on, and in which order.
+# The tests: what they need, and how each tier is run by itself.
+#
+#   make check          all gating tests; installs the tools it needs (as root)
+#   make check-unit     the pure code under ASan and UBSan
+#   make check-fast     the device and the command in a guest with this machine's root
+#   make check-matrix   the module built for and booted on the kernels of four Debian suites
+#   make soak           long counts, by hand
+
+include tests/device/device.mk
 
 # The kernel that test guests boot: the stock one that belongs to the headers in use.
 VM_KERNEL := $(B)/vm/kernel
 
-.PHONY: vm-kernel install-deps
+.PHONY: install-deps vm-kernel test-servers fast-inputs
 install-deps:
 	@tests/install-deps
 
 vm-kernel:
 	tests/vm/kernel -v $(KVER) $(VM_KERNEL)
+
+test-servers:
+	tests/servers/fetch $(B)/servers
+
+# What the fast tier's guest finds below build/.
+fast-inputs: all module device-tests vm-kernel test-servers
+
+# The tools are installed first: what they are decides what the makefiles see.
+.PHONY: check check-unit check-fast check-matrix soak
+check:
+	@tests/install-deps
+	@tests/check
+
+check-unit: unit
+	tests/run-cmocka $(B)/results/unit 120 $(UNIT_TESTS)
+
+check-fast: fast-inputs
+	tests/fast $(ARGS)
+	tests/summary $(B)/results fast
+
+SUITES ?= bullseye bookworm trixie sid
+check-matrix: all test-servers
+	tests/matrix/run $(SUITES)
+
+SOAK ?= 100
+soak: fast-inputs
+	KFTP_COUNT=$(SOAK) KFTP_FAST_LIMIT=36000 tests/fast $(ARGS)
+	tests/summary $(B)/results fast
+
+.PHONY: shellcheck check-manual print-kdir
+shellcheck:
+	git grep -lE '^#!/bin/(ba)?sh' | xargs shellcheck -S warning
+
+check-manual:
+	mandoc -T lint -W warning $(wildcard man/*.[1-8])
+
+print-kdir:
+	@echo $(KDIR)

@@ -177,8 +177,8 @@ def test_tracepoints_show_the_session_but_not_the_password(vsftpd, home, kftp, t
     write_pattern(home / "file", MIB)
     kftp.get(vsftpd.url("file")).assert_done()
     text = trace()
-    assert "RETR file" in text
-    assert "226" in text
+    assert "verb=RETR" in text
+    assert "code=226" in text
     assert PASSWORD not in text
 
 

@@ -66,10 +66,10 @@ def test_a_directory_is_no_file(server, home, kftp, target):
     assert names(target) == []
 
 
-def test_a_file_that_may_not_be_read(server, home, kftp, target):
+def test_a_file_that_may_not_be_read(vsftpd, home, kftp, target):
     write_pattern(home / "file", 10)
     (home / "file").chmod(0)
-    kftp.get(server.url("file")).assert_failed(5)
+    kftp.get(vsftpd.url("file")).assert_failed(5)
     assert names(target) == []
 
 

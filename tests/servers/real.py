@@ -69,15 +69,19 @@ class Server:
                 time.sleep(0.05)
         raise RuntimeError(f"{self.name} does not listen:\n" + (self.directory / "output").read_text() + self.log_text())
 
-    def _signal_all(self, number):
-        """The server and the processes it forked for its sessions: their session id is the server's."""
+    def _family(self):
+        """The server's process and those below it: each session has at least one of its own."""
+        children = {}
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
-                fields = stat.read_text().rsplit(")", 1)[1].split()
-                if int(fields[3]) == self.process.pid:
-                    os.kill(int(stat.parent.name), number)
+                parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
+                children.setdefault(parent, []).append(int(stat.parent.name))
             except (OSError, IndexError):
                 continue  # it has just ended
+        family = [self.process.pid]
+        for pid in family:
+            family += children.get(pid, [])
+        return family
 
     def stop(self):
         self._end(signal.SIGTERM)
@@ -89,13 +93,18 @@ class Server:
     def _end(self, number):
         if self.process is None:
             return
-        self._signal_all(number)
+        family = self._family()
+        self.process.send_signal(number)
         try:
             self.process.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            pass
-        self._signal_all(signal.SIGKILL)  # those that outlived it, with their sockets
-        self.process.wait()
+            self.process.kill()
+            self.process.wait()
+        for pid in family[1:]:  # sessions outlive the listener, with their sockets
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         self.process = None
 
     def log_text(self):

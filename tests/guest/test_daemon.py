@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""kftpd with the real device and real servers, but without systemd: crashes at each step, many jobs at once.
+
+What it would tell the journal is read from its standard error.
+"""
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+import support
+from support import LIMIT, USER, same_bytes, wait_until, write_pattern
+
+MIB = 1 << 20
+
+
+class Daemon:
+    """kftpd with directories of its own."""
+
+    def __init__(self, directory, password_file):
+        self.directory, self.password_file = directory, password_file
+        self.jobs, self.state, self.target = (directory / d for d in ("jobs", "state", "out"))
+        for d in (self.jobs, self.state, self.target):
+            d.mkdir()
+        self.log = directory / "log"
+        self.process = None
+
+    def start(self, *prefix):
+        """prefix: a command that runs it, such as strace."""
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [*prefix, support.BUILD / "userspace/kftpd", f"--config-dir={self.jobs}", f"--state-dir={self.state}"],
+                stdin=subprocess.DEVNULL, stderr=log, start_new_session=True)
+
+    def stop(self, number=signal.SIGTERM):
+        """Returns the exit status and the seconds it took."""
+        begin = time.monotonic()
+        self.process.send_signal(number)
+        return self.process.wait(LIMIT), time.monotonic() - begin
+
+    def said(self, part):
+        return [line for line in self.log.read_text().splitlines() if part in line]
+
+    def wait_for(self, part, count=1):
+        def enough():
+            assert self.process.poll() is None, f"kftpd has ended:\n{self.log.read_text()}"
+            return len(self.said(part)) >= count
+
+        wait_until(enough, f"kftpd did not say '{part}' {count} times:\n{self.log.read_text()}")
+        return self.said(part)
+
+    def drop(self, name, url, more=""):
+        """Puts a job that fetches the URL to out/NAME."""
+        new = self.directory / "new"
+        new.write_text(f"[Source]\nURL={url}\nUser={USER}\nPasswordFile={self.password_file}\n"
+                       f"[Target]\nPath={self.target}/{name}\n{more}")
+        new.rename(self.jobs / f"{name}.job")
+
+    def ledger(self, name):
+        return json.loads((self.state / "ledger" / f"{name}.json").read_text())
+
+
+@pytest.fixture
+def daemon(tmp_path, password_file):
+    daemon = Daemon(tmp_path, password_file)
+    yield daemon
+    if daemon.process and daemon.process.poll() is None:
+        daemon.process.kill()
+        daemon.process.wait()
+    shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+def test_many_jobs_at_once(servers, home, daemon):
+    """More than run at a time, from all servers, each way."""
+    write_pattern(home / "file", MIB + 7)
+    names = []
+    for name in ("vsftpd", "proftpd", "pure-ftpd", "pyftpdlib"):
+        for mode in ("passive", "active"):
+            names.append(f"{name}-{mode}")
+            daemon.drop(names[-1], servers.get(name).url("file"), f"[Source]\nDataConnection={mode}\n")
+    daemon.start()
+    daemon.wait_for(": done: 1 file", len(names))
+    for name in names:
+        assert same_bytes(home / "file", daemon.target / name)
+        assert daemon.ledger(name)["state"] == "done"
+    assert sorted(p.name for p in daemon.target.iterdir()) == sorted(names)
+    assert daemon.stop()[0] == 0
+
+
+@pytest.mark.parametrize("calls", ["rename,renameat,renameat2", "fsync,fdatasync"])
+def test_killed_at_each_step(calls, vsftpd, home, daemon, record_property):
+    """SIGKILL before the first, the second ... such call, until none is left; a consumer takes what is
+    delivered. The file arrives once, complete, and is reported once."""
+    write_pattern(home / "file", 300000)
+    for step in range(1, 40):
+        name = f"step{step}"
+        daemon.drop(name, vsftpd.url("file"))
+        daemon.start("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}",
+                     "-e", f"inject={calls}:signal=KILL:when={step}")
+        wait_until(lambda: daemon.process.poll() is not None or
+                   (daemon.said(f"{name}: done") and daemon.ledger(name)["reported"]), f"step {step} does not end")
+        killed = daemon.process.poll() is not None
+        delivered = []
+        if killed:
+            take(daemon.target / name, delivered, home)
+            daemon.start()
+            daemon.wait_for(f"{name}: done: 1 file")
+            wait_until(lambda: daemon.ledger(name)["reported"], "the report is not noted")
+        daemon.stop()
+        take(daemon.target / name, delivered, home)
+        assert len(delivered) == 1, f"delivered {len(delivered)} times when killed at step {step}"
+        # A crash between the report and its note repeats the report; the note is the last step.
+        assert len(daemon.said(f"{name}: done: 1 file")) <= (2 if killed else 1)
+        if not killed:
+            break
+        repeated = len(daemon.said(f"{name}: done: 1 file")) - 1
+        (daemon.jobs / f"{name}.job").unlink()
+    else:
+        pytest.fail("it was killed at every step")
+    record_property("steps", step - 1)
+    assert step > 4, "the ledger alone has as many such calls"
+    assert repeated <= 1
+    assert not list(daemon.target.iterdir()), "something is left"
+
+
+def take(path, delivered, home):
+    """The consumer: takes the file away, if it is there, and looks at it."""
+    if path.exists():
+        assert same_bytes(home / "file", path)
+        path.unlink()
+        delivered.append(path)
+
+
+def test_killed_in_mid_transfer_it_goes_on(slow_server, home, daemon):
+    write_pattern(home / "file", 16 * MIB)
+    server = slow_server("vsftpd", rate=4 * MIB)
+    daemon.drop("big", server.url("file"))
+    daemon.start()
+    wait_until(lambda: sum(p.stat().st_size for p in daemon.target.iterdir()) >= 4 * MIB, "no data came")
+    daemon.stop(signal.SIGKILL)
+    assert not (daemon.target / "big").exists()
+    assert daemon.ledger("big")["state"] == "running"
+
+    daemon.start()
+    daemon.wait_for("big: done: 1 file")
+    assert same_bytes(home / "file", daemon.target / "big")
+    assert sorted(p.name for p in daemon.target.iterdir()) == ["big"]
+
+
+def test_sigterm_stops_at_a_resumable_point(slow_server, home, daemon):
+    write_pattern(home / "file", 16 * MIB)
+    server = slow_server("vsftpd", rate=4 * MIB)
+    daemon.drop("big", server.url("file"))
+    daemon.start()
+    wait_until(lambda: sum(p.stat().st_size for p in daemon.target.iterdir()) >= 4 * MIB, "no data came")
+    status, seconds = daemon.stop()
+    assert status == 0 and seconds < 10
+    assert daemon.said("big: interrupted at ")
+    assert daemon.ledger("big")["state"] == "interrupted"
+
+    daemon.start()
+    (line,) = daemon.wait_for("big -> ")
+    assert ", resumed at " in line
+    assert same_bytes(home / "file", daemon.target / "big")
+
+
+def test_sigterm_does_not_wait_for_a_silent_server(daemon):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        daemon.drop("silent", f"ftp://127.0.0.1:{silent.getsockname()[1]}/x")
+        daemon.start()
+        silent.settimeout(LIMIT)
+        connection, _ = silent.accept()
+        with connection:
+            time.sleep(0.5)
+            status, seconds = daemon.stop()
+    assert status == 0 and seconds < 10
+    assert daemon.said("silent: interrupted at 0 B")
+
+
+def test_removing_the_file_stops_the_transfer(slow_server, home, daemon):
+    write_pattern(home / "file", 16 * MIB)
+    server = slow_server("vsftpd", rate=MIB)
+    daemon.drop("big", server.url("file"))
+    daemon.start()
+    wait_until(lambda: sum(p.stat().st_size for p in daemon.target.iterdir()) >= MIB, "no data came")
+    (daemon.jobs / "big.job").unlink()
+    daemon.wait_for("big: cancelled: its file was removed")
+    assert not (daemon.state / "ledger/big.json").exists()
+    assert not (daemon.target / "big").exists()
+
+
+def test_jobs_wait_for_the_device(vsftpd, home, daemon):
+    write_pattern(home / "file", 1000)
+    support.unload_module()
+    try:
+        daemon.drop("early", vsftpd.url("file"))
+        daemon.start()
+        daemon.wait_for("/dev/kftp: ")
+        assert not daemon.said("early: ")
+    finally:
+        support.load_module()
+    daemon.wait_for("early: done: 1 file")
+    daemon.wait_for("jobs are run again")
+    assert len(daemon.said("jobs wait in the queue")) == 1
+    assert daemon.ledger("early")["attempt"] == 1
+
+
+def test_a_password_is_in_no_file_and_no_line(vsftpd, home, daemon):
+    write_pattern(home / "file", 1000)
+    daemon.drop("quiet", vsftpd.url("file"))
+    daemon.start()
+    daemon.wait_for("quiet: done: 1 file")
+    daemon.stop()
+    for path in (daemon.log, daemon.state / "ledger/quiet.json"):
+        assert support.PASSWORD not in path.read_text()
