@@ -52,11 +52,17 @@ int kftp_data_failed(struct kftp_session *s, int error, const struct kftp_reply 
 	trace_kftp_data(s->id, q->method, error, &q->result);
 	kftp_data_close(s);
 	s->refused |= BIT(q->method);
+	if (!r && !q->open_error)
+		q->open_error = error;
 	if (methods_left(s, q))
 		return kftp_data_open(s, q);
 	/* the next request starts afresh with what this one has tried */
 	s->refused &= ~q->tried;
-	kftp_request_done(s, error, r);
+	/* a port that could not be reached says more than a refusal of what was tried instead */
+	if (q->open_error)
+		kftp_request_done(s, q->open_error, NULL);
+	else
+		kftp_request_done(s, error, r);
 	return 0;
 }
 

@@ -123,6 +123,7 @@ struct kftp_request {
 	const kftp_step_fn *step;	/* the next one */
 	unsigned int tried;		/* methods, as bits */
 	enum kftp_method method;
+	int open_error;			/* of the first method that failed after it got a port */
 	u16 port;			/* passive: where the server listens */
 	unsigned int strangers;		/* that have dialled in */
 	bool preliminary;		/* a 1xx came */

@@ -219,7 +219,10 @@ int kftp_transfer_expired(struct kftp_session *s)
 {
 	struct kftp_request *q = s->current_request;
 
-	if (!q->result.reply || q->preliminary || q->result.bytes)
+	if (!q->result.reply)
+		return -ETIMEDOUT;
+	/* all is said and done, but for the end of the data */
+	if (!is_whole(q) && (q->preliminary || q->result.bytes))
 		return -ETIMEDOUT;
 	data_ended(s, q, 0);
 	return 0;
