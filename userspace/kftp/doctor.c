@@ -10,7 +10,7 @@
 #include <fcntl.h>
 
 #include "doctor.h"
-#include "kftp.h"
+#include "verbs.h"
 #include "libkftp.h"
 #include "util.h"
 

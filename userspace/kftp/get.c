@@ -3,7 +3,7 @@
 
 #include <signal.h>
 
-#include "kftp.h"
+#include "verbs.h"
 #include "format.h"
 #include "options.h"
 #include "progress.h"

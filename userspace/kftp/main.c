@@ -5,7 +5,7 @@
 #include <stdarg.h>
 
 #include "kftp-version.h"
-#include "kftp.h"
+#include "verbs.h"
 #include "libkftp.h"
 #include "util.h"
 

@@ -100,8 +100,10 @@ static int deliver(KftpTransfer *t, KftpFailure *f) {
         int r;
 
         r = kftp_partial_sync(&t->partial, f);
-        if (r >= 0)
+        if (r >= 0) {
+                t->complete = true;
                 r = tell_intent(t, f);
+        }
         if (r >= 0)
                 r = kftp_partial_rename(&t->partial, f);
         kftp_session_quit(&t->session, &t->options->callbacks);
@@ -109,11 +111,18 @@ static int deliver(KftpTransfer *t, KftpFailure *f) {
         return r;
 }
 
-/* A partial is kept if a later call can go on from it; a full file system gets its space back. */
+/*
+ * A partial is kept if a later call can go on from it; a full file system gets its space back. If the file
+ * is complete, a later call has nothing to fetch, and it was not what filled the file system.
+ */
 static void leave_partial(KftpTransfer *t, const KftpFailure *f) {
-        bool full = f->class == KFTP_CLASS_LOCAL && (f->error == -ENOSPC || f->error == -EDQUOT || f->error == -EFBIG);
-        uint64_t offset = kftp_partial_offset(&t->partial);
+        bool full = !t->complete && f->class == KFTP_CLASS_LOCAL
+                && (f->error == -ENOSPC || f->error == -EDQUOT || f->error == -EFBIG);
+        uint64_t offset;
 
+        if (t->complete)
+                (void) kftp_partial_checkpoint(&t->partial, t->position);
+        offset = kftp_partial_offset(&t->partial);
         t->result->bytes = full ? 0 : offset;
         if (t->result->bytes == 0) {
                 t->result->resumed_from = 0;

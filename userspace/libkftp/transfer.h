@@ -21,6 +21,7 @@ typedef struct KftpTransfer {
         uint64_t remote_size;
         uint64_t checkpoint_position;
         uint64_t checkpoint_usec;
+        bool complete;                  /* and on the disk: only the final name is missing */
 } KftpTransfer;
 
 /*
