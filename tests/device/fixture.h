@@ -34,7 +34,7 @@ typedef struct Session {
 #define DEVICE_TEST(name) cmocka_unit_test_setup_teardown(name, test_begin, test_end)
 /* main() of a program of such tests. */
 #define DEVICE_TESTS(program, tests) \
-        int main(void) { return cmocka_run_group_tests_name("device/" program, tests, device_ready, NULL); }
+        int main(void) { return cmocka_run_group_tests_name("device-" program, tests, device_ready, NULL); }
 
 int device_ready(void **state);
 int test_begin(void **state);

@@ -434,7 +434,7 @@ static void test_slow_caller(void **state) {
         Session *s;
 
         (void) state;
-        c.data_ms = c.reply_ms = c.connect_ms = 300;
+        c.data_ms = c.reply_ms = c.connect_ms = 200;
         s = session_armed(&c);
         session_retr(s, fd, "bytes-100000", 1);
         for (unsigned i = 0; i < 200; i++) {
@@ -443,7 +443,7 @@ static void test_slow_caller(void **state) {
                 if (r == 0 && s->event.type == KFTP_EVENT_DONE)
                         break;
                 if (r == -EAGAIN || s->event.type == KFTP_EVENT_YIELD)
-                        sleep_ms(400);
+                        sleep_ms(270);
         }
         session_assert_event(s, KFTP_EVENT_DONE);
         assert_int_equal(s->event.error, 0);

@@ -257,7 +257,7 @@ static void say_unasked(Conn *c) {
         peer_greet(c);
         peer_expect(c, "NOOP");
         peer_say(c, "200 Good");
-        peer_sleep(300);
+        peer_sleep(100);
         peer_say(c, "%s", reply);
         peer_goodbye(c);
 }
@@ -271,7 +271,7 @@ static int run_after_unasked(const char *reply) {
 
         assert_int_equal(session_submit(s, &noop), 0);
         session_expect_done(s, 1, 0);
-        sleep_ms(800);
+        sleep_ms(300);
         r = session_run_with(s, KFTP_RUN_NONBLOCK, 0);
         if (r == 0) {
                 session_assert_event(s, KFTP_EVENT_CLOSED);

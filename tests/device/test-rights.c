@@ -386,5 +386,5 @@ static const struct CMUnitTest tests[] = {
 int main(int argc, char **argv) {
         if (argc == 3 && strcmp(argv[1], RUN_ON) == 0)
                 return -try_run(atoi(argv[2]));
-        return cmocka_run_group_tests_name("device/rights", tests, device_ready, NULL);
+        return cmocka_run_group_tests_name("device-rights", tests, device_ready, NULL);
 }

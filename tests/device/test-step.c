@@ -243,14 +243,14 @@ static void test_slow_reader_of_lines(void **state) {
 
         (void) state;
         c.events = KFTP_WANT_LINE;
-        c.reply_ms = c.data_ms = c.connect_ms = c.idle_ms = 500;
+        c.reply_ms = c.data_ms = c.connect_ms = c.idle_ms = 300;
         s = session_armed(&c);
         session_retr(s, fd, "bytes-777", 1);
         do {
                 if (session_run(s) != 0)
                         break;
                 if (s->event.type == KFTP_EVENT_LINE && s->event.event_flags & KFTP_EVENT_SENT)
-                        sleep_ms(800);
+                        sleep_ms(450);
         } while (s->event.type == KFTP_EVENT_LINE || s->event.type == KFTP_EVENT_CONNECTED);
         session_assert_event(s, KFTP_EVENT_DONE);
         assert_int_equal(s->event.error, 0);

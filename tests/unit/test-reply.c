@@ -563,5 +563,5 @@ int main(void) {
                 cmocka_unit_test(test_random_bytes),
         };
 
-        return cmocka_run_group_tests_name("unit/reply", tests, NULL, NULL);
+        return cmocka_run_group_tests_name("unit-reply", tests, NULL, NULL);
 }

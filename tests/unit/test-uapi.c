@@ -105,5 +105,5 @@ int main(void) {
                 cmocka_unit_test(test_numbers),
         };
 
-        return cmocka_run_group_tests_name("unit/uapi", tests, NULL, NULL);
+        return cmocka_run_group_tests_name("unit-uapi", tests, NULL, NULL);
 }
