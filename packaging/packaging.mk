@@ -23,7 +23,7 @@ install-system:
 	install -D -m 0644 systemd/kftp.sysusers $(DESTDIR)$(SYSUSERSDIR)/kftp.conf
 	install -D -m 0644 systemd/kftp.tmpfiles $(DESTDIR)$(TMPFILESDIR)/kftp.conf
 	install -D -m 0644 userspace/kftpd/kftp.catalog $(DESTDIR)$(CATALOGDIR)/kftp.catalog
-	install -d $(DESTDIR)/etc/kftp.d
+	install -d $(DESTDIR)/etc/kftp $(DESTDIR)/etc/kftp.d
 
 install-dev: userspace
 	install -d $(DESTDIR)$(INCLUDEDIR)/kftp $(DESTDIR)$(LIBDIR)

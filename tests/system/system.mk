@@ -7,7 +7,7 @@ PYTEST := /usr/bin/python3 -B -m pytest -q -p no:cacheprovider
 system-root:
 	tests/system/mkroot $(B)/system
 
-system-image: deb
+system-image: deb system-root
 	tests/system/mkimage $(B)
 
 check-packages: deb system-root

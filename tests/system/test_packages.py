@@ -115,7 +115,7 @@ def test_users_and_groups(root, installed):
 
 
 def test_directories(root, installed):
-    assert owner(root, "etc/kftp.d") == "root:root 755"
+    assert owner(root, "etc/kftp.d") == owner(root, "etc/kftp") == "root:root 755"
     assert list((root / "etc/kftp.d").iterdir()) == []
 
 
