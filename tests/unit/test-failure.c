@@ -127,6 +127,10 @@ static void test_refusals(void **state) {
         (void) state;
         set_reply(&e, "550 No such file\033[2J.");
         expect(&e, KFTP_CLASS_REMOTE, NO, "\"pub/x.bin\" not sent by ftp.example.org:21: \"550 No such file\\x1b[2J.\"");
+        e.bytes = 1;
+        e.position = 2048;
+        set_reply(&e, "426 Broken.");
+        expect(&e, KFTP_CLASS_NETWORK, YES, "\"pub/x.bin\" from ftp.example.org:21 broken off after 2.0 KiB: \"426 Broken.\"");
         e.error = -EKEYREJECTED;
         e.logged_in = false;
         set_reply(&e, "530 Login incorrect.");

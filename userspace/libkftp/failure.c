@@ -162,9 +162,13 @@ static char *quote_reply(const KftpEnding *e) {
 
 static int refused_by_server(KftpFailure *f, const KftpEnding *e, const char *path, const char *reply) {
         KftpReplyClass c = kftp_reply_classify(e->reply, e->text, e->text_len, e->logged_in, e->bytes);
+        char bytes[KFTP_FORMAT_MAX];
 
         if (!e->logged_in)
                 return kftp_failure_set(f, c.class, e->error, c.transient, "login refused by %s%s%s", e->remote, reply, c.advice);
+        if (e->bytes > 0)
+                return kftp_failure_set(f, c.class, e->error, c.transient, "\"%s\" from %s broken off after %s%s%s", path, e->remote,
+                                        kftp_format_bytes(bytes, e->position), reply, c.advice);
         return kftp_failure_set(f, c.class, e->error, c.transient, "\"%s\" not sent by %s%s%s", path, e->remote, reply, c.advice);
 }
 
