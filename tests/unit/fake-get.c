@@ -76,10 +76,11 @@ static int flaky(const KftpOptions *o, KftpResult *ret) {
 }
 
 static int hold(const KftpOptions *o, KftpResult *ret) {
-        o->callbacks.progress(o->callbacks.userdata, &(KftpProgress) { .bytes = 100, .total = KFTP_SIZE_UNKNOWN });
         while (!marker("go", false))
-                if (kftp_control_sleep(o->control, 10 * USEC_PER_MSEC) < 0)
+                if (kftp_control_sleep(o->control, 10 * USEC_PER_MSEC) < 0) {
+                        ret->bytes = 100;
                         return interrupted(ret);
+                }
         return 0;
 }
 

@@ -65,12 +65,6 @@ static void begin_attempt(LedgerEntry *e, unsigned attempt) {
 
 /* ---- What the transfer tells ---------------------------------------------------------------------- */
 
-static void on_progress(void *userdata, const KftpProgress *p) {
-        Run *run = userdata;
-
-        run->entry->bytes = p->bytes;
-}
-
 static void on_retry(void *userdata, const KftpAttempt *a) {
         Run *run = userdata;
 
@@ -124,7 +118,6 @@ static void note_success(Run *run, const KftpResult *result) {
 
         e->state = LEDGER_DONE;
         e->class = KFTP_CLASS_OK;
-        e->bytes = result->bytes;
         e->mtime = result->mtime;
         e->resumed_from = result->resumed_from;
         e->transfer_usec = result->transfer_usec;
@@ -145,6 +138,7 @@ static void note_interruption(Run *run, RunOutcome outcome) {
 static void settle(Run *run, int r, KftpResult *result) {
         const KftpFailure *f = &result->failure;
 
+        run->entry->bytes = result->bytes;      /* of a failure: what is left of it, to go on from */
         if (r >= 0) {
                 note_result(run, result);
                 note_success(run, result);
@@ -172,7 +166,6 @@ static void fetch(Run *run, const char *password) {
                 .retry_usec = job->retry_usec,
                 .resume = true,
                 .callbacks = {
-                        .progress = on_progress,
                         .retry = on_retry,
                         .intent = on_intent,
                         .userdata = run,
