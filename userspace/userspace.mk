@@ -49,7 +49,7 @@ userspace: $(LIBKFTP) $(KFTP) $(KFTPD)
 
 $(US_INCLUDE)/kftp/kftp.h: src/uapi/kftp.h
 	@mkdir -p $(@D)
-	@ln -sf $(CURDIR)/$< $@
+	@ln -srf $< $@
 
 $(US_INCLUDE)/kftp-version.h: VERSION
 	@mkdir -p $(@D)
