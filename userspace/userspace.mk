@@ -143,6 +143,13 @@ $(UNIT_KERNEL_TESTS): $(UNIT)/test-%: $(UNIT)/obj/test-%.o $(UNIT)/obj/src/%.o
 	$(call SAY,LD)
 	$(Q)$(CC) $(UNIT_CFLAGS) -o $@ $^ $(CMOCKA_PC_LIBS)
 
+# The daemon's threads under ThreadSanitizer, which does not go together with the others.
+UNIT_TSAN := test-manager test-recovery
+.PHONY: check-tsan
+check-tsan:
+	$(MAKE) B=$(B)/tsan SANITIZE=-fsanitize=thread $(UNIT_TSAN:%=$(B)/tsan/unit/%)
+	tests/run-cmocka $(B)/results/tsan 300 $(UNIT_TSAN:%=$(B)/tsan/unit/%)
+
 # ---- Installation ---------------------------------------------------------------------------------
 
 install: install-userspace
