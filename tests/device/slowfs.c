@@ -30,6 +30,7 @@ struct SlowFile {
         pthread_mutex_t lock;
         pthread_cond_t changed;
         bool closed, stuck, stopping;
+        unsigned good;                  /* writes that will succeed before error */
         int error;
         uint8_t *content;
         uint64_t size;
@@ -46,7 +47,8 @@ static void reply(SlowFile *f, uint64_t unique, int error, const void *bytes, si
                 uint8_t body[256];
         } out = { .head = { .len = sizeof(struct fuse_out_header) + n, .error = -error, .unique = unique } };
 
-        memcpy(out.body, bytes, n);
+        if (n > 0)
+                memcpy(out.body, bytes, n);
         /* ENOENT: the one who asked was killed meanwhile */
         if (write(f->fuse, &out, out.head.len) < 0 && errno != ENOENT && !f->stopping)
                 perror("slowfs: write");
@@ -57,7 +59,7 @@ static void reply_init(SlowFile *f, uint64_t unique, const struct fuse_init_in *
                 .major = FUSE_KERNEL_VERSION,
                 .minor = FUSE_KERNEL_MINOR_VERSION < in->minor ? FUSE_KERNEL_MINOR_VERSION : in->minor,
                 .max_readahead = in->max_readahead,
-                .max_write = 65536,
+                .max_write = 16384,
         };
 
         reply(f, unique, 0, &out, sizeof(out));
@@ -82,7 +84,9 @@ static int pass_gate(SlowFile *f) {
                 pthread_cond_wait(&f->changed, &f->lock);
         }
         f->stuck = false;
-        error = f->error;
+        error = f->good > 0 ? 0 : f->error;
+        if (f->good > 0)
+                f->good--;
         pthread_mutex_unlock(&f->lock);
         return error;
 }
@@ -188,24 +192,26 @@ SlowFile *slowfs_start(const char *directory, int *ret_fd) {
         return f;
 }
 
-static void set(SlowFile *f, bool closed, int error) {
+static void set_gate(SlowFile *f, bool closed) {
         pthread_mutex_lock(&f->lock);
         f->closed = closed;
-        f->error = error;
         pthread_cond_broadcast(&f->changed);
         pthread_mutex_unlock(&f->lock);
 }
 
 void slowfs_close_gate(SlowFile *f) {
-        set(f, true, f->error);
+        set_gate(f, true);
 }
 
 void slowfs_open_gate(SlowFile *f) {
-        set(f, false, f->error);
+        set_gate(f, false);
 }
 
-void slowfs_fail(SlowFile *f, int error) {
-        set(f, f->closed, error);
+void slowfs_fail(SlowFile *f, unsigned after, int error) {
+        pthread_mutex_lock(&f->lock);
+        f->good = after;
+        f->error = error;
+        pthread_mutex_unlock(&f->lock);
 }
 
 int slowfs_wait_stuck(SlowFile *f) {
@@ -226,7 +232,8 @@ uint64_t slowfs_content(SlowFile *f, void *bytes, size_t n) {
 
         pthread_mutex_lock(&f->lock);
         size = f->size;
-        memcpy(bytes, f->content, n < size ? n : size);
+        if (n > 0)
+                memcpy(bytes, f->content, n < size ? n : size);
         pthread_mutex_unlock(&f->lock);
         return size;
 }

@@ -17,8 +17,8 @@ void slowfs_close_gate(SlowFile *f);
 void slowfs_open_gate(SlowFile *f);
 /* Waits until a write is stuck at the gate; false if none comes. */
 int slowfs_wait_stuck(SlowFile *f);
-/* From now on writes fail with this error (positive). */
-void slowfs_fail(SlowFile *f, int error);
+/* After so many more writes (of at most 16 KiB) all fail with this error (positive; 0: none do). */
+void slowfs_fail(SlowFile *f, unsigned after, int error);
 /* The bytes written so far: as many as size says, at most n are copied. */
 uint64_t slowfs_content(SlowFile *f, void *bytes, size_t n);
 /* Unmounts and frees. Descriptors should be closed, and the gate is opened. */

@@ -18,8 +18,13 @@
 
 #define SIZE 3000000
 
+static void serve(Conn *c) {
+        peer_may_leave(c);
+        peer_serve(c);
+}
+
 static Session *ready(void) {
-        Peer *p = test_peer("127.0.0.1", peer_serve, NULL);
+        Peer *p = test_peer("127.0.0.1", serve, NULL);
         struct kftp_connect c = connect_to_peer(p);
 
         c.abort_ms = 20000;
@@ -103,6 +108,65 @@ static void test_memfd(void **state) {
         session_retr(s, fd, "bytes-50000", 1);
         session_expect_done(s, 1, 0);
         assert_file_content(fd, 0, 50000);
+}
+
+/* A tmpfs with a file in it, open; it cannot be unmounted while anybody holds the file. */
+static int only_file(const char **ret_directory) {
+        char path[128];
+        int fd;
+
+        *ret_directory = test_directory();
+        assert_int_equal(mount("only", *ret_directory, "tmpfs", 0, NULL), 0);
+        snprintf(path, sizeof(path), "%s/file", *ret_directory);
+        fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        return fd;
+}
+
+static void assert_released(const char *directory) {
+        uint64_t until = now_ms() + 5000;
+
+        while (umount2(directory, 0) < 0) {
+                if (errno != EBUSY || now_ms() > until)
+                        fail_msg("somebody still holds the file: %s", strerror(errno));
+                sleep_ms(10);
+        }
+}
+
+/* When DONE is told, the session has let go of the file. */
+static void test_released_when_done(void **state) {
+        const char *directory;
+        int fd = only_file(&directory);
+        Session *s = ready();
+
+        (void) state;
+        session_retr(s, fd, "bytes-50000", 1);
+        session_retr(s, fd, "nothing", 2);
+        session_retr(s, fd, "bytes-50000", 3);
+        assert_int_equal(session_cancel(s, KFTP_CANCEL_REQUEST, 3), 0);
+        close(fd);
+        session_expect_done(s, 3, -ECANCELED);
+        session_expect_done(s, 1, 0);
+        session_expect_done(s, 2, -EREMOTEIO);
+        assert_released(directory);
+        session_quit(s);
+}
+
+/* And when it is closed, of those of all requests. */
+static void test_released_when_closed(void **state) {
+        const char *directory;
+        int fd = only_file(&directory);
+        Session *s = ready();
+
+        (void) state;
+        session_retr(s, fd, "bytes-50000", 1);
+        session_retr(s, fd, "bytes-50000", 2);
+        session_retr(s, fd, "bytes-50000", 3);
+        close(fd);
+        assert_int_equal(session_run_with(s, 0, 1000), 0);
+        session_assert_event(s, KFTP_EVENT_YIELD);
+        session_close(s);
+        assert_released(directory);
 }
 
 /* ---- Errors ------------------------------------------------------------------------------------------ */
@@ -208,9 +272,24 @@ static void test_io_error(void **state) {
 
         (void) state;
         slow = test_slow_file(&fd);
-        slowfs_fail(slow, EIO);
+        slowfs_fail(slow, 0, EIO);
         expect_local_error(s, fd, 0, -EIO);
         assert_int_equal(s->event.bytes, 0);
+        assert_usable(s);
+}
+
+/* After some good writes: what was written is counted, and no more. */
+static void test_io_error_later(void **state) {
+        Session *s = ready();
+        SlowFile *slow;
+        int fd;
+
+        (void) state;
+        slow = test_slow_file(&fd);
+        slowfs_fail(slow, 5, EIO);
+        expect_local_error(s, fd, 0, -EIO);
+        assert_int_equal(s->event.bytes, slowfs_content(slow, NULL, 0));
+        assert_in_range(s->event.bytes, 1, 5 * 16384);
         assert_usable(s);
 }
 
@@ -225,7 +304,7 @@ static void test_confusing_errors(void **state) {
         for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
                 Session *s = ready();
 
-                slowfs_fail(slow, errors[i]);
+                slowfs_fail(slow, 0, errors[i]);
                 session_retr(s, fd, "bytes-3000000", 1);
                 /* EINTR without a signal is no interruption: nobody could go on after it */
                 session_expect_done(s, 1, errors[i] == EINTR ? -EIO : -errors[i]);
@@ -250,12 +329,15 @@ static const struct CMUnitTest tests[] = {
         DEVICE_TEST(test_longer_file),
         DEVICE_TEST(test_segments),
         DEVICE_TEST(test_memfd),
+        DEVICE_TEST(test_released_when_done),
+        DEVICE_TEST(test_released_when_closed),
         DEVICE_TEST(test_disk_full),
         DEVICE_TEST(test_disk_full_at_once),
         DEVICE_TEST(test_file_size_limit),
         DEVICE_TEST(test_sealed),
         DEVICE_TEST(test_beyond_all_files),
         DEVICE_TEST(test_io_error),
+        DEVICE_TEST(test_io_error_later),
         DEVICE_TEST(test_confusing_errors),
         DEVICE_TEST(test_not_local),
 };

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/securebits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -236,8 +238,10 @@ static int leave_network(void) {
         return unshare(CLONE_NEWNET);
 }
 
-/* As the system calls have it: of this thread alone. */
+/* As the system calls have it: of this thread alone, and without a change of capabilities. */
 static int other_fsuid(void) {
+        if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0)
+                return -1;
         syscall(SYS_setfsuid, 65534);
         return syscall(SYS_setfsuid, 65534) == 65534 ? 0 : -1;
 }

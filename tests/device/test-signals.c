@@ -164,8 +164,11 @@ static void test_rain(void **state) {
         }
 }
 
-/* While the local file holds RUN up, a signal may have to wait for it; the bytes are not lost. */
-static void test_in_file_io(void **state) {
+/*
+ * A signal while the local file holds RUN up. The file system may give up, before or in the middle
+ * of what it was to write, or finish; the bytes that came from the network are written in the end.
+ */
+static void signal_in_file_io(unsigned good_writes, int error) {
         Peer *p = test_peer("127.0.0.1", peer_serve, NULL);
         struct kftp_connect c = connect_to_peer(p);
         static uint8_t content[200000];
@@ -174,18 +177,24 @@ static void test_in_file_io(void **state) {
         Runner *r;
         int fd;
 
-        (void) state;
         handle(SIGUSR2, 0);
         slow = test_slow_file(&fd);
         slowfs_close_gate(slow);
+        slowfs_fail(slow, good_writes, error);
         session_retr(s, fd, "bytes-200000", 1);
         r = runner_start(s);
         assert_true(slowfs_wait_stuck(slow));
         assert_int_equal(pthread_kill(runner_thread(r), SIGUSR2), 0);
         sleep_ms(100);
         slowfs_open_gate(slow);
-        if (runner_join(r) == -EINTR)
+        if (error == 0 && runner_join(r) == 0)
+                session_assert_event(s, KFTP_EVENT_DONE);
+        else {
+                if (error != 0)
+                        assert_int_equal(runner_join(r), -EINTR);
+                slowfs_fail(slow, 0, 0);
                 session_run(s);
+        }
         session_assert_event(s, KFTP_EVENT_DONE);
         assert_int_equal(s->event.error, 0);
         assert_int_equal(s->event.bytes, 200000);
@@ -193,6 +202,21 @@ static void test_in_file_io(void **state) {
         for (size_t i = 0; i < sizeof(content); i++)
                 if (content[i] != peer_byte(i))
                         fail_msg("byte %zu is wrong", i);
+}
+
+static void test_in_file_io(void **state) {
+        (void) state;
+        signal_in_file_io(0, 0);
+}
+
+static void test_in_file_io_given_up(void **state) {
+        (void) state;
+        signal_in_file_io(0, EINTR);
+}
+
+static void test_in_file_io_short(void **state) {
+        (void) state;
+        signal_in_file_io(1, EINTR);
 }
 
 /* ---- Stop, continue, trace ----------------------------------------------------------------------- */
@@ -279,6 +303,8 @@ static const struct CMUnitTest tests[] = {
         DEVICE_TEST(test_blocked),
         DEVICE_TEST(test_rain),
         DEVICE_TEST(test_in_file_io),
+        DEVICE_TEST(test_in_file_io_given_up),
+        DEVICE_TEST(test_in_file_io_short),
         DEVICE_TEST(test_stop_and_continue),
         DEVICE_TEST(test_trace),
 };

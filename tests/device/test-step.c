@@ -5,6 +5,7 @@
  * caller stays away.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,6 +97,50 @@ static void test_reply_before_its_command(void **state) {
         sleep_ms(200);
         assert_download(s, "bytes-200", 200);
         session_quit(s);
+}
+
+/* The same at the last moment: the command is made, and told as a LINE, but not yet sent. */
+static void bad_news_at_last_moment(Conn *c) {
+        atomic_bool *go = peer_userdata(c);
+
+        peer_greet(c);
+        peer_retr(c, "bytes-100", 0, 100);
+        while (!*go)
+                peer_sleep(5);
+        peer_say(c, "229 Here (|||1025|)");
+        peer_retr(c, "bytes-200", 0, 200);
+        peer_goodbye(c);
+}
+
+static void run_lines_until(Session *s, const char *last) {
+        do
+                session_expect(s, KFTP_EVENT_LINE);
+        while (strcmp(s->text, last) != 0);
+}
+
+static void test_reply_before_sending(void **state) {
+        atomic_bool go = false;
+        struct kftp_connect c = connect_to_peer(test_peer("127.0.0.1", bad_news_at_last_moment, &go));
+        Session *s;
+
+        (void) state;
+        c.events = KFTP_WANT_LINE;
+        s = session_armed(&c);
+        session_retr(s, local_file(), "bytes-100", 1);
+        session_retr(s, local_file(), "bytes-200", 2);
+        do
+                assert_int_equal(session_run(s), 0);
+        while (s->event.type != KFTP_EVENT_DONE);
+        assert_int_equal(s->event.error, 0);
+        run_lines_until(s, "EPSV");
+        go = true;
+        sleep_ms(200);
+        do
+                assert_int_equal(session_run(s), 0);
+        while (s->event.type == KFTP_EVENT_LINE);
+        session_assert_event(s, KFTP_EVENT_DONE);
+        assert_int_equal(s->event.user_data, 2);
+        assert_int_equal(s->event.error, 0);
 }
 
 /* ---- 226 before the end of the data --------------------------------------------------------------- */
@@ -322,6 +367,7 @@ static void test_one_command(void **state) {
 static const struct CMUnitTest tests[] = {
         DEVICE_TEST(test_late_second_226),
         DEVICE_TEST(test_reply_before_its_command),
+        DEVICE_TEST(test_reply_before_sending),
         DEVICE_TEST(test_overtaken),
         DEVICE_TEST(test_data_never_closed),
         DEVICE_TEST(test_cancel_at_rest),
