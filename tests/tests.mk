@@ -4,6 +4,7 @@
 #   make check          all gating tests; installs the tools it needs (as root)
 #   make check-unit     the pure code under ASan and UBSan
 #   make check-fast     the device and the command in a guest with this machine's root
+#   make check-slow     the command's slow tests, in the same guest
 #   make check-matrix   the module built for and booted on the kernels of four Debian suites
 #   make soak           long counts, by hand
 
@@ -26,7 +27,7 @@ test-servers:
 fast-inputs: all module device-tests vm-kernel test-servers
 
 # The tools are installed first: what they are decides what the makefiles see.
-.PHONY: check check-unit check-fast check-matrix soak
+.PHONY: check check-unit check-fast check-slow check-matrix soak
 check:
 	@tests/install-deps
 	@tests/check
@@ -38,13 +39,17 @@ check-fast: fast-inputs
 	tests/fast $(ARGS)
 	tests/summary $(B)/results fast
 
+check-slow: fast-inputs
+	KFTP_TIER=slow KFTP_SLOW=only KFTP_NO_DEVICE=1 tests/fast $(ARGS)
+	tests/summary $(B)/results slow
+
 SUITES ?= bullseye bookworm trixie sid
 check-matrix: all test-servers
 	tests/matrix/run $(SUITES)
 
 SOAK ?= 100
 soak: fast-inputs
-	KFTP_COUNT=$(SOAK) KFTP_FAST_LIMIT=36000 tests/fast $(ARGS)
+	KFTP_SLOW=all KFTP_COUNT=$(SOAK) KFTP_FAST_LIMIT=36000 tests/fast $(ARGS)
 	tests/summary $(B)/results fast
 
 .PHONY: shellcheck check-manual print-kdir

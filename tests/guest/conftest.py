@@ -23,6 +23,18 @@ from support import PASSWORD, USER  # noqa: E402
 KERNEL_TROUBLE = re.compile(r"WARNING:|BUG:|Oops|Call Trace:|INFO: task .* blocked|refcount_t|rcu.*stall|KASAN")
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: left out by make check, run by make check-slow")
+
+
+def pytest_collection_modifyitems(config, items):
+    """KFTP_SLOW=no leaves the slow tests out, =only leaves the others out, =all none."""
+    wanted = {"no": [False], "only": [True], "all": [False, True]}[os.environ.get("KFTP_SLOW", "all")]
+    out = [item for item in items if bool(item.get_closest_marker("slow")) not in wanted]
+    config.hook.pytest_deselected(items=out)
+    items[:] = [item for item in items if item not in out]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def module():
     """The module under test, loaded. It must go away at the end."""

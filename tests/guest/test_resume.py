@@ -8,8 +8,8 @@ import pytest
 from support import names, same_bytes, wait_until, write_pattern
 
 MIB = 1 << 20
-SIZE = 16 * MIB
-RATE = 4 * MIB
+SIZE = 8 * MIB
+RATE = 3 * MIB
 
 
 def partial_bytes(target):
@@ -30,9 +30,10 @@ def break_in_the_middle(server, kftp, target, *arguments):
     return running.wait()
 
 
-def test_after_the_server_was_killed_only_the_rest_is_moved(server, slow_server, home, kftp, target):
+@pytest.mark.parametrize("name", ["vsftpd", *(pytest.param(n, marks=pytest.mark.slow) for n in ("proftpd", "pure-ftpd", "pyftpdlib"))])
+def test_after_the_server_was_killed_only_the_rest_is_moved(name, slow_server, home, kftp, target):
     write_pattern(home / "file", SIZE)
-    breaking = slow_server(server.name, rate=RATE)
+    breaking = slow_server(name, rate=RATE)
     break_in_the_middle(breaking, kftp, target).assert_failed(6)
     assert not (target / "file").exists()
 

@@ -10,7 +10,7 @@ import pytest
 from support import COUNT, same_bytes, wait_until, write_pattern
 
 MIB = 1 << 20
-SIZE = 12 * MIB
+SIZE = 9 * MIB
 RATE = 3 * MIB
 
 

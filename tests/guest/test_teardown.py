@@ -142,7 +142,7 @@ def test_SIGKILL_while_aborting_then_rmmod(kftp):
 
 
 def test_SIGKILL_in_a_full_stream_then_rmmod(slow_server, home, kftp, target):
-    write_pattern(home / "file", 64 * MIB)
+    write_pattern(home / "file", 32 * MIB)
     server = slow_server("vsftpd")
     for _ in range(COUNT):
         running = kftp.start_get(server.url("file"))
