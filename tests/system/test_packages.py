@@ -182,7 +182,7 @@ int main(void) {
         return 0;
 }
 """)
-    root.run("gcc", "-Wall", "-Wextra", "-Werror", "-o", "/root/try", "/root/try.c", "-lkftp", "-luriparser", "-ljansson", "-pthread")
+    root.run("gcc", "-Wall", "-Wextra", "-Werror", "-o", "/root/try", "/root/try.c", "-lkftp", "-luriparser", "-ljansson", "-lgnutls", "-pthread")
     assert root.run("/root/try").stdout == "ftp.example\n"
 
 
