@@ -99,6 +99,45 @@ static void test_busy(void **state) {
         kftp_partial_close(&second);
 }
 
+/* A file that would not be fit to be taken over is no trap while somebody receives into it. */
+static void test_busy_though_unfit(void **state) {
+        KftpPartial first, second = KFTP_PARTIAL_INIT;
+        KftpFailure f = {};
+
+        (void) state;
+        open_good(&first, false);
+        put(&first, "mine", 0);
+        assert_int_equal(link(".x.bin.kftp-part", "another-name"), 0);
+        assert_int_equal(kftp_partial_open(&second, &url, NULL, IDENTITY, false, &f), -EBUSY);
+        assert_int_equal(f.class, KFTP_CLASS_BUSY);
+        kftp_failure_done(&f);
+        kftp_partial_close(&second);
+        assert_int_equal(size_of(".x.bin.kftp-part"), 4);
+        assert_int_equal(kftp_partial_rename(&first, &f), 0);
+        kftp_partial_close(&first);
+        assert_int_equal(size_of("x.bin"), 4);
+}
+
+/* Another program that knows no lock has put its file under the temporary name. */
+static void test_replaced_by_another(void **state) {
+        KftpFailure f = {};
+        KftpPartial p;
+
+        (void) state;
+        open_good(&p, false);
+        put(&p, "mine", 0);
+        assert_int_equal(unlink(".x.bin.kftp-part"), 0);
+        test_write_file(".x.bin.kftp-part", "another's");
+        assert_int_equal(kftp_partial_rename(&p, &f), -EBUSY);
+        assert_int_equal(f.class, KFTP_CLASS_BUSY);
+        assert_non_null(strstr(f.text, "another program has replaced"));
+        kftp_failure_done(&f);
+        assert_int_equal(size_of("x.bin"), -1);
+        kftp_partial_remove(&p);
+        kftp_partial_close(&p);
+        assert_int_equal(size_of(".x.bin.kftp-part"), 9);
+}
+
 /* What somebody may have put there for us to write to. */
 static void test_traps(void **state) {
         KftpPartial p;
@@ -340,6 +379,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 IN_DIRECTORY(test_delivery),
                 IN_DIRECTORY(test_busy),
+                IN_DIRECTORY(test_busy_though_unfit),
+                IN_DIRECTORY(test_replaced_by_another),
                 IN_DIRECTORY(test_traps),
                 IN_DIRECTORY(test_no_directory),
                 IN_DIRECTORY(test_resumed),

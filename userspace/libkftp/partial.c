@@ -26,41 +26,59 @@ static int open_directory(KftpPartial *p, KftpFailure *f) {
         return 0;
 }
 
+/* Whether the temporary name is that of the file p->fd: another program may have put another one there. */
+static bool is_named(const KftpPartial *p) {
+        struct stat opened, named;
+
+        return fstat(p->fd, &opened) >= 0 && fstatat(p->directory_fd, p->names.temporary, &named, AT_SYMLINK_NOFOLLOW) >= 0
+                && named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
+}
+
+static int remove_unfit(KftpPartial *p) {
+        int r = unlinkat(p->directory_fd, p->names.temporary, 0) < 0 && errno != ENOENT ? -errno : 0;
+
+        p->fd = safe_close(p->fd);
+        return r;
+}
+
+static int open_either(KftpPartial *p, bool *ret_made) {
+        p->fd = openat(p->directory_fd, p->names.temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        *ret_made = p->fd >= 0 || errno != EEXIST;
+        if (!*ret_made)
+                p->fd = openat(p->directory_fd, p->names.temporary, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        return p->fd < 0 ? -errno : 0;
+}
+
 /*
  * One try at having the temporary file open, locked, and under its name: 0 if it was removed or
  * renamed meanwhile, or was not fit to be used and has been removed. In a directory where others may
- * write, a file of theirs must not be taken for ours: they could go on changing it.
+ * write, a file of theirs must not be taken for ours: they could go on changing it. It is judged under
+ * the lock only: as long as somebody receives into it, it is not to be taken away.
  */
 static int try_open_temporary(KftpPartial *p) {
-        struct stat opened, named;
-        bool made = true;
-        int fd;
+        struct stat st;
+        bool made;
+        int r;
 
-        fd = openat(p->directory_fd, p->names.temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-        if (fd < 0 && errno == EEXIST) {
-                made = false;
-                fd = openat(p->directory_fd, p->names.temporary, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        }
-        if (fd < 0 && !made && errno == ENOENT)
+        r = open_either(p, &made);
+        if (r == -ENOENT && !made)
                 return 0;
-        if (fd < 0 && !made && errno == ELOOP)
-                return unlinkat(p->directory_fd, p->names.temporary, 0) < 0 ? -errno : 0;
-        if (fd < 0)
+        if (r == -ELOOP && !made)
+                return remove_unfit(p);
+        if (r < 0)
+                return r;
+        if (fstat(p->fd, &st) < 0)
                 return -errno;
-        p->fd = fd;
-        if (fstat(fd, &opened) < 0)
+        if (!S_ISREG(st.st_mode))
+                return remove_unfit(p);
+        if (flock(p->fd, LOCK_EX | LOCK_NB) < 0)
                 return -errno;
-        if (!made && (!S_ISREG(opened.st_mode) || opened.st_uid != geteuid() || opened.st_nlink > 1)) {
-                p->fd = safe_close(p->fd);
-                return unlinkat(p->directory_fd, p->names.temporary, 0) < 0 ? -errno : 0;
-        }
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return -errno;
-        if (fstatat(p->directory_fd, p->names.temporary, &named, AT_SYMLINK_NOFOLLOW) < 0 || named.st_ino != opened.st_ino
-            || named.st_dev != opened.st_dev) {
+        if (!is_named(p)) {
                 p->fd = safe_close(p->fd);
                 return 0;
         }
+        if (!made && (st.st_uid != geteuid() || st.st_nlink > 1))
+                return remove_unfit(p);
         return 1;
 }
 
@@ -152,20 +170,36 @@ int kftp_partial_sync(KftpPartial *p, KftpFailure *f) {
         return 0;
 }
 
+/* After a rename. A directory opened with O_PATH cannot be synced: then the file, whose sync takes its name along. */
+static int sync_directory(KftpPartial *p, KftpFailure *f) {
+        int r = fsync(p->directory_fd) < 0 ? -errno : 0;
+
+        if (r == -EBADF)
+                r = fsync(p->fd) < 0 ? -errno : 0;
+        p->fd = safe_close(p->fd);
+        /* EINVAL: a file system that has nothing to sync. */
+        if (r < 0 && r != -EINVAL)
+                return kftp_failure_local(f, r, "cannot sync the directory %s", p->names.directory);
+        return 0;
+}
+
 int kftp_partial_rename(KftpPartial *p, KftpFailure *f) {
+        /* The lock does not bind other programs. What they put there is theirs, and nothing of it was checked. */
+        if (!is_named(p)) {
+                p->fd = safe_close(p->fd);
+                return kftp_failure_set(f, KFTP_CLASS_BUSY, -EBUSY, false,
+                                        "another program has replaced %s: the file received was lost; see what it is, then try again",
+                                        p->temporary);
+        }
         if (renameat(p->directory_fd, p->names.temporary, p->directory_fd, p->names.final) < 0)
                 return kftp_failure_local(f, -errno, "cannot rename %s to %s", p->temporary, p->final);
         /* From here on the temporary name may be another transfer's. */
         (void) unlinkat(p->directory_fd, p->names.state, 0);
-        p->fd = safe_close(p->fd);
-        /* EINVAL: a file system that has nothing to sync; EBADF: opened with O_PATH. */
-        if (fsync(p->directory_fd) < 0 && errno != EINVAL && errno != EBADF)
-                return kftp_failure_local(f, -errno, "cannot sync the directory %s", p->names.directory);
-        return 0;
+        return sync_directory(p, f);
 }
 
 void kftp_partial_remove(KftpPartial *p) {
-        if (p->fd < 0)
+        if (p->fd < 0 || !is_named(p))
                 return;
         (void) kftp_partial_state_remove(p);
         (void) unlinkat(p->directory_fd, p->names.temporary, 0);
