@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The command kftp: finds the verb. */
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 
@@ -64,6 +65,19 @@ static bool asks_for_help(int argc, char **argv) {
         return false;
 }
 
+/* Else the next file opened, the one downloaded into, would get one of these numbers, and our messages. */
+static int open_standard_files(void) {
+        int fd;
+
+        do
+                fd = open("/dev/null", O_RDWR);
+        while (fd >= 0 && fd <= STDERR_FILENO);
+        if (fd < 0)
+                return -errno;
+        (void) close(fd);
+        return 0;
+}
+
 int main(int argc, char **argv) {
         static const struct {
                 const char *name;
@@ -74,6 +88,8 @@ int main(int argc, char **argv) {
         };
         const char *word = argc > 1 ? argv[1] : NULL;
 
+        if (open_standard_files() < 0)
+                return KFTP_CLASS_OTHER;
         /* Beyond the limit on file sizes, writing is to fail with EFBIG, not to kill. */
         (void) signal(SIGXFSZ, SIG_IGN);
 
