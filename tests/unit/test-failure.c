@@ -152,6 +152,13 @@ static void test_network(void **state) {
         e.remote = e.address;
         expect(&e, KFTP_CLASS_NETWORK, YES, "cannot connect to 192.0.2.1:21: no answer within 2 s");
         e.error = -EADDRNOTAVAIL;
+        expect(&e, KFTP_CLASS_NETWORK, YES, "cannot connect to 192.0.2.1:21: Cannot assign requested address");
+        e.error = -EINVAL;
+        expect(&e, KFTP_CLASS_NETWORK, NO, "cannot connect to 192.0.2.1:21: Invalid argument");
+        e.error = -EMFILE;
+        expect(&e, KFTP_CLASS_OTHER, YES, "192.0.2.1:21: Too many open files");
+        e.source = true;
+        e.error = -EADDRNOTAVAIL;
         expect(&e, KFTP_CLASS_NETWORK, NO, "cannot connect to 192.0.2.1:21: Cannot assign requested address; "
                "the source address has to be one of this machine's");
 
@@ -202,7 +209,7 @@ static void test_device(void **state) {
                 { -ENXIO,      KFTP_CLASS_DEVICE, "sudo modprobe kftp"           },
                 { -ENODEV,     KFTP_CLASS_DEVICE, "sudo modprobe kftp"           },
                 { -EACCES,     KFTP_CLASS_DEVICE, "sudo usermod -aG kftp-users " },
-                { -EPERM,      KFTP_CLASS_DEVICE, "sudo usermod -aG kftp-users " },
+                { -EPERM,      KFTP_CLASS_DEVICE, "see allow_userns in kftp(4)"  },
                 { -EOPNOTSUPP, KFTP_CLASS_DEVICE, "does not support"             },
                 { -EMFILE,     KFTP_CLASS_OTHER,  "Too many open files"          },
                 { -EINVAL,     KFTP_CLASS_DEVICE, "Invalid argument"             },
@@ -218,6 +225,41 @@ static void test_device(void **state) {
                 assert_non_null(strstr(f.text, rows[i].part));
                 kftp_failure_done(&f);
         }
+}
+
+/* What the module refuses because of what it was given is not the module's fault. */
+static void test_refused_calls(void **state) {
+        KftpFailure f = {};
+
+        (void) state;
+        kftp_failure_connect(&f, -EINVAL, "0.0.0.0:21");
+        assert_int_equal(f.class, KFTP_CLASS_NETWORK);
+        assert_false(f.transient);
+        assert_non_null(strstr(f.text, "0.0.0.0:21"));
+        kftp_failure_connect(&f, -EAFNOSUPPORT, "[::]:21");
+        assert_int_equal(f.class, KFTP_CLASS_NETWORK);
+        kftp_failure_connect(&f, -EOPNOTSUPP, "192.0.2.1:21");
+        assert_int_equal(f.class, KFTP_CLASS_DEVICE);
+        kftp_failure_submit(&f, -EBADF);
+        assert_int_equal(f.class, KFTP_CLASS_LOCAL);
+        kftp_failure_submit(&f, -EINVAL);
+        assert_int_equal(f.class, KFTP_CLASS_LOCAL);
+        kftp_failure_submit(&f, -ENOMEM);
+        assert_int_equal(f.class, KFTP_CLASS_OTHER);
+        assert_true(f.transient);
+        kftp_failure_local(&f, -ENFILE, "cannot create x");
+        assert_int_equal(f.class, KFTP_CLASS_LOCAL);
+        assert_true(f.transient);
+        kftp_failure_done(&f);
+}
+
+static void test_escaped(void **state) {
+        KftpFailure f = {};
+
+        (void) state;
+        kftp_failure_set(&f, KFTP_CLASS_NETWORK, -EHOSTUNREACH, false, "%s: no such host (\\x1b)", "h\033]0;\302\233");
+        assert_string_equal(f.text, "h\\x1b]0;\\xc2\\x9b: no such host (\\x1b)");
+        kftp_failure_done(&f);
 }
 
 /* A failure that quotes the one it takes the place of. */
@@ -273,6 +315,8 @@ int main(void) {
                 cmocka_unit_test(test_network),
                 cmocka_unit_test(test_the_rest),
                 cmocka_unit_test(test_device),
+                cmocka_unit_test(test_refused_calls),
+                cmocka_unit_test(test_escaped),
                 cmocka_unit_test(test_replaced),
                 cmocka_unit_test(test_class_names),
                 cmocka_unit_test(test_backoff),

@@ -61,9 +61,13 @@ static _printf_(5, 0) int failure_setv(
         if (f) {
                 char *text;
 
+                _cleanup_free_ char *raw = NULL;
+
                 /* Formatted first: an argument may be the old text. */
-                if (vasprintf(&text, format, ap) < 0)
-                        text = NULL;
+                if (vasprintf(&raw, format, ap) < 0)
+                        raw = NULL;
+                /* Host names and paths may hold what a terminal obeys; what is escaped already stays as it is. */
+                text = raw ? kftp_escape(raw, strlen(raw)) : NULL;
                 kftp_failure_done(f);
                 *f = (KftpFailure) { .class = class, .error = error, .transient = transient, .text = text };
         }
@@ -99,6 +103,11 @@ static const char *local_advice(int error) {
         }
 }
 
+/* The machine is short of something: that passes. */
+static bool is_shortage(int error) {
+        return error == -ENOMEM || error == -ENOBUFS || error == -EMFILE || error == -ENFILE;
+}
+
 int kftp_failure_local(KftpFailure *f, int error, const char *format, ...) {
         _cleanup_free_ char *what = NULL;
         va_list ap;
@@ -107,7 +116,7 @@ int kftp_failure_local(KftpFailure *f, int error, const char *format, ...) {
         if (vasprintf(&what, format, ap) < 0)
                 what = NULL;
         va_end(ap);
-        return kftp_failure_set(f, KFTP_CLASS_LOCAL, error, false, "%s: %s%s",
+        return kftp_failure_set(f, KFTP_CLASS_LOCAL, error, is_shortage(error), "%s: %s%s",
                                 strempty(what), strerror(-error), local_advice(error));
 }
 
@@ -121,8 +130,11 @@ int kftp_failure_device(KftpFailure *f, int error, const char *what) {
                 return kftp_failure_set(f, KFTP_CLASS_DEVICE, error, false,
                                         KFTP_DEVICE ": %s: the kernel module kftp is not loaded: sudo modprobe kftp "
                                         "(kftp doctor tells more)", strerror(-error));
-        case EACCES:
-        case EPERM: {
+        case EPERM:
+                return kftp_failure_set(f, KFTP_CLASS_DEVICE, error, false,
+                                        KFTP_DEVICE ": %s: %s: the module serves the initial user namespace only: "
+                                        "see allow_userns in kftp(4)", what, strerror(-error));
+        case EACCES: {
                 struct passwd entry, *user = NULL;
                 char buffer[4096];
 
@@ -145,6 +157,22 @@ int kftp_failure_device(KftpFailure *f, int error, const char *what) {
         default:
                 return kftp_failure_set(f, KFTP_CLASS_DEVICE, error, false, KFTP_DEVICE ": %s: %s", what, strerror(-error));
         }
+}
+
+int kftp_failure_connect(KftpFailure *f, int error, const char *remote) {
+        if (error == -EOPNOTSUPP || error == -ENOTTY || is_shortage(error))
+                return kftp_failure_device(f, error, "KFTP_CONNECT");
+        return kftp_failure_set(f, KFTP_CLASS_NETWORK, error, false, "cannot connect to %s: not an address that can be connected to: %s",
+                                remote, strerror(-error));
+}
+
+int kftp_failure_submit(KftpFailure *f, int error) {
+        if (error == -EOPNOTSUPP || error == -ENOTTY || is_shortage(error))
+                return kftp_failure_device(f, error, "KFTP_SUBMIT");
+        if (error == -ENOTCONN || error == -ESHUTDOWN)
+                return kftp_failure_set(f, KFTP_CLASS_NETWORK, error, true, "the session has ended: %s", strerror(-error));
+        return kftp_failure_set(f, KFTP_CLASS_LOCAL, error, false, "the kernel cannot write to the local file: %s; "
+                                "choose a place on another file system", strerror(-error));
 }
 
 /* ---- The end of a session or request --------------------------------------------------------- */
@@ -183,7 +211,7 @@ static char *network_reason(const KftpEnding *e) {
 }
 
 static const char *network_advice(const KftpEnding *e) {
-        if (e->error == -EADDRNOTAVAIL)
+        if (e->error == -EADDRNOTAVAIL && e->source)
                 return "; the source address has to be one of this machine's";
         if (e->logged_in && e->bytes == 0
             && (e->error == -ETIMEDOUT || e->error == -ECONNREFUSED || e->error == -EHOSTUNREACH))
@@ -191,8 +219,24 @@ static const char *network_advice(const KftpEnding *e) {
         return "";
 }
 
+/* Trying again does not help if the address is none for us. */
+static bool connecting_may_help(const KftpEnding *e) {
+        switch (-e->error) {
+        case EADDRNOTAVAIL:
+                return !e->source;
+        case EINVAL:
+        case EAFNOSUPPORT:
+        case EPROTONOSUPPORT:
+        case EACCES:
+        case EPERM:
+                return false;
+        default:
+                return true;
+        }
+}
+
 static int cannot_connect(KftpFailure *f, const KftpEnding *e, const char *why) {
-        bool transient = e->error != -EADDRNOTAVAIL;
+        bool transient = connecting_may_help(e);
 
         if (!e->address || streq(e->address, e->remote))
                 return kftp_failure_set(f, KFTP_CLASS_NETWORK, e->error, transient, "cannot connect to %s: %s%s",
@@ -240,9 +284,10 @@ static int classify(KftpFailure *f, const KftpEnding *e, const char *path, const
         /* 421 is how a server says that it hangs up; the connection is gone then, which is no news. */
         if (e->reply == 421)
                 return refused_by_server(f, e, path, reply);
-        if (is_network_error(e->error))
+        /* Before the connection is up nothing but the network has had a part in it. */
+        if (is_network_error(e->error) || (!e->connected && e->error != -ECANCELED && !is_shortage(e->error)))
                 return broken_off(f, e, path, reply);
-        return kftp_failure_set(f, KFTP_CLASS_OTHER, e->error, e->error == -ENOMEM || e->error == -ENOBUFS, "%s: %s%s",
+        return kftp_failure_set(f, KFTP_CLASS_OTHER, e->error, is_shortage(e->error), "%s: %s%s",
                                 e->remote, strerror(-e->error), reply);
 }
 

@@ -16,6 +16,10 @@ int kftp_failure_local(KftpFailure *f, int error, const char *format, ...) _prin
 /* The device could not be opened or refused a call; what: "open", "KFTP_CONNECT", ... */
 int kftp_failure_device(KftpFailure *f, int error, const char *what);
 
+/* KFTP_CONNECT or KFTP_SUBMIT refused what it was given: the address, or the local file. */
+int kftp_failure_connect(KftpFailure *f, int error, const char *remote);
+int kftp_failure_submit(KftpFailure *f, int error);
+
 /* How a session or a request ended, and what had been reached by then. */
 typedef struct KftpEnding {
         const char *remote;             /* "host:port" */
@@ -23,6 +27,7 @@ typedef struct KftpEnding {
         const char *local;              /* the file that is written */
         const char *address;            /* of the peer: "192.0.2.1:21" */
 
+        bool source;                    /* the caller chose the local address */
         bool connected;                 /* the control connection's TCP handshake is done */
         bool logged_in;
         uint64_t timeout_usec;

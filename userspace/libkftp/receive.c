@@ -87,6 +87,7 @@ static int judge(const KftpTransfer *t, int error, KftpFailure *f) {
                 .path = t->url->path,
                 .local = t->partial.temporary,
                 .address = t->address,
+                .source = t->options->source,
                 .connected = kftp_session_connected(&t->session),
                 .logged_in = t->logged_in,
                 .timeout_usec = t->options->timeout_usec ?: KFTP_TIMEOUT_DEFAULT_USEC,
@@ -175,8 +176,10 @@ int kftp_transfer_receive(KftpTransfer *t, KftpFailure *f) {
 
         for (;;) {
                 r = kftp_session_run(s, CHECKPOINT_BYTES - (t->position - t->checkpoint_position));
+                if (r < 0 && kftp_control_cancelled(t->options->control))
+                        return interrupted(t, f);
                 if (r < 0)
-                        return kftp_failure_device(f, r, "KFTP_RUN");
+                        return kftp_failure_set(f, KFTP_CLASS_OTHER, r, false, KFTP_DEVICE ": KFTP_RUN: %s", strerror(-r));
 
                 switch (s->event.type) {
                 case KFTP_EVENT_CONNECTED:

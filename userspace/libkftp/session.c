@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 
+#include "address.h"
 #include "control.h"
 #include "failure.h"
 #include "session.h"
@@ -14,6 +15,11 @@
 #define PROGRESS_SHOWN_MS 100           /* somebody watches */
 #define PROGRESS_MS 1000
 #define QUIT_USEC (USEC_PER_SEC)
+
+/* A call that failed because the session was cancelled before it. */
+static int interrupted(KftpFailure *f) {
+        return kftp_failure_set(f, KFTP_CLASS_INTERRUPTED, -ECANCELED, false, "interrupted before the transfer began");
+}
 
 static int session_check(KftpSession *s, KftpFailure *f) {
         struct kftp_info info = { .size = sizeof(info) };
@@ -70,15 +76,23 @@ int kftp_session_connect(KftpSession *s, const KftpUrl *url, const struct kftp_a
         set_text(o->user ?: url->user, &c.user, &c.user_len);
         set_text(o->password, &c.password, &c.password_len);
         set_text(o->account, &c.account, &c.account_len);
-        if (ioctl(s->fd, KFTP_CONNECT, &c) < 0)
-                return kftp_failure_device(f, -errno, "KFTP_CONNECT");
+        if (ioctl(s->fd, KFTP_CONNECT, &c) < 0) {
+                int r = -errno;
+                _cleanup_free_ char *address = kftp_address_format(peer);
+
+                return kftp_control_cancelled(s->control) ? interrupted(f) : kftp_failure_connect(f, r, strempty(address));
+        }
         /* Not earlier: there would have been nothing that could be cancelled. */
         kftp_control_attach(s->control, s->fd);
         return 0;
 }
 
 int kftp_session_submit(KftpSession *s, const struct kftp_submit *request, KftpFailure *f) {
-        return ioctl(s->fd, KFTP_SUBMIT, request) < 0 ? kftp_failure_device(f, -errno, "KFTP_SUBMIT") : 0;
+        int r = ioctl(s->fd, KFTP_SUBMIT, request) < 0 ? -errno : 0;
+
+        if (r < 0)
+                return kftp_control_cancelled(s->control) ? interrupted(f) : kftp_failure_submit(f, r);
+        return 0;
 }
 
 /*
