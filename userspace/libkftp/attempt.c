@@ -56,6 +56,33 @@ static int forget(KftpTransfer *t, KftpFailure *f) {
 }
 
 /*
+ * After a file that was gone on with: whether it is still the one whose first part we have. It was compared
+ * before the data came, but it may have been replaced since by one of the same size. A server that does
+ * not answer this leaves us with what is complete by all else that is known.
+ */
+static bool was_replaced(KftpTransfer *t) {
+        KftpSession *s = &t->session;
+        struct kftp_submit ask = {
+                .size = sizeof(ask),
+                .op = KFTP_OP_MDTM,
+                .fd = -1,
+                .path = (__u64) (uintptr_t) t->url->path,
+                .path_len = (__u32) strlen(t->url->path),
+        };
+
+        if (kftp_session_submit(s, &ask, NULL) < 0)
+                return false;
+        do {
+                if (kftp_session_run(s, 0) < 0)
+                        return false;
+                if (s->event.type == KFTP_EVENT_LINE)
+                        kftp_session_tell_line(s, &t->options->callbacks);
+        } while (s->event.type != KFTP_EVENT_DONE && s->event.type != KFTP_EVENT_CLOSED);
+        return s->event.type == KFTP_EVENT_DONE && s->event.error == 0 && (s->event.event_flags & KFTP_EVENT_HAS_MTIME)
+                && s->event.remote_mtime != t->partial.remote_mtime;
+}
+
+/*
  * The request, and if need be once more from the start, over the same session. A file of the wrong size
  * is not gone on from: nobody knows which part of it is wrong.
  */
@@ -66,6 +93,8 @@ static int request(KftpTransfer *t, KftpFailure *f) {
                 r = submit(t, f);
                 if (r >= 0)
                         r = kftp_transfer_receive(t, f);
+                if (r == 0 && t->offset > 0 && was_replaced(t))
+                        r = KFTP_START_OVER;
                 if (r < 0 && f->class == KFTP_CLASS_INTEGRITY)
                         (void) forget(t, NULL);
                 if (r != KFTP_START_OVER)
@@ -101,16 +130,38 @@ static int try_address(KftpTransfer *t, const struct kftp_addr *peer, bool *next
         return r;
 }
 
+/*
+ * Each address until one answers. If none does, the first failure that may pass tells most: the last
+ * address is often one of a kind that this machine has no route for at all.
+ */
+static int try_addresses(KftpTransfer *t, const struct kftp_addr *addresses, size_t n, KftpFailure *f) {
+        KftpFailure first = {};
+        bool next = true;
+        int r = 0;
+
+        for (size_t i = 0; i < n && next; i++) {
+                r = try_address(t, &addresses[i], &next, f);
+                if (r < 0 && next && f->transient && !first.transient) {
+                        first = *f;
+                        *f = (KftpFailure) {};
+                }
+        }
+        if (r < 0 && next && first.transient) {
+                kftp_failure_done(f);
+                *f = first;
+                return first.error;
+        }
+        kftp_failure_done(&first);
+        return r;
+}
+
 int kftp_transfer_attempt(KftpTransfer *t, KftpFailure *f) {
         _cleanup_free_ struct kftp_addr *addresses = NULL;
-        bool next = true;
         size_t n;
         int r;
 
         r = resolve(t, &addresses, &n, f);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < n && next; i++)
-                r = try_address(t, &addresses[i], &next, f);
-        return r;
+        return try_addresses(t, addresses, n, f);
 }
