@@ -24,13 +24,34 @@ uint64_t kftp_backoff_usec(uint64_t first_usec, unsigned n, uint32_t random) {
         return delay - delay / 4 + (delay / 2) * (random & 0xffff) / 0xffff;
 }
 
+/* They stand in command lines: no control byte may end one. */
+static int check_credential(const char *what, const char *text, KftpFailure *f) {
+        if (strlen(strempty(text)) > KFTP_MAX_CREDENTIAL)
+                return kftp_failure_set(f, KFTP_CLASS_USAGE, -EINVAL, false, "the %s is longer than %d bytes", what, KFTP_MAX_CREDENTIAL);
+        for (const char *p = strempty(text); *p; p++)
+                if ((unsigned char) *p < 0x20 || *p == 0x7f)
+                        return kftp_failure_set(f, KFTP_CLASS_USAGE, -EINVAL, false,
+                                                "the %s contains a control character, which FTP cannot carry", what);
+        return 0;
+}
+
+static int check_credentials(const KftpUrl *url, const KftpOptions *o, KftpFailure *f) {
+        int r = check_credential("user name", o->user ?: url->user, f);
+
+        if (r >= 0)
+                r = check_credential("password", o->password, f);
+        if (r >= 0)
+                r = check_credential("account", o->account, f);
+        return r;
+}
+
 static int check(const KftpUrl *url, const KftpOptions *o, KftpFailure *f) {
         if (url->implicit_tls)
                 return kftp_failure_set(f, KFTP_CLASS_TLS, -EPROTONOSUPPORT, false,
                                         "ftps:// is not supported by this version of kftp; ftp:// is, but it is not encrypted");
         if (kftp_control_cancelled(o->control))
                 return kftp_failure_set(f, KFTP_CLASS_INTERRUPTED, -ECANCELED, false, "interrupted before it began");
-        return 0;
+        return check_credentials(url, o, f);
 }
 
 static int prepare(KftpTransfer *t, const char *dest, KftpFailure *f) {
@@ -41,14 +62,19 @@ static int prepare(KftpTransfer *t, const char *dest, KftpFailure *f) {
         if (r < 0)
                 return r;
         identity = kftp_url_identity(t->url, t->options->user);
+        free(t->remote);
         t->remote = kftp_url_host_port(t->url);
         if (!identity || !t->remote)
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
         r = kftp_partial_open(&t->partial, t->url, dest, identity, t->options->resume, f);
-        if (t->partial.final)
+        if (t->partial.final) {
+                free(t->result->local);
                 t->result->local = strdup(t->partial.final);
+        }
         if (r >= 0)
                 t->result->resumed_from = kftp_partial_offset(&t->partial);
+        else
+                kftp_partial_close(&t->partial);
         return r;
 }
 
@@ -60,7 +86,7 @@ static void tell_retry(const KftpTransfer *t, const KftpFailure *f, uint64_t del
                 c->retry(c->userdata, &a);
 }
 
-static int attempts(KftpTransfer *t, KftpFailure *f) {
+static int attempts(KftpTransfer *t, const char *dest, KftpFailure *f) {
         const KftpOptions *o = t->options;
 
         for (unsigned n = 1;; n++) {
@@ -68,8 +94,12 @@ static int attempts(KftpTransfer *t, KftpFailure *f) {
                 uint32_t random = 0;
                 int r;
 
-                t->result->attempts = n;
-                r = kftp_transfer_attempt(t, f);
+                r = t->partial.fd < 0 ? prepare(t, dest, f) : 0;
+                /* What fails for good before anything is sent is no attempt. */
+                if (r >= 0 || f->transient)
+                        t->result->attempts = n;
+                if (r >= 0)
+                        r = kftp_transfer_attempt(t, f);
                 if (r >= 0 || !f->transient || n > o->retries)
                         return r;
 
@@ -113,7 +143,8 @@ static int deliver(KftpTransfer *t, KftpFailure *f) {
 
 /*
  * A partial is kept if a later call can go on from it; a full file system gets its space back. If the file
- * is complete, a later call has nothing to fetch, and it was not what filled the file system.
+ * is complete, a later call has nothing to fetch, and it was not what filled the file system; it is never
+ * removed, and if nothing is recorded of it, it can still be renamed by hand.
  */
 static void leave_partial(KftpTransfer *t, const KftpFailure *f) {
         bool full = !t->complete && f->class == KFTP_CLASS_LOCAL
@@ -123,10 +154,11 @@ static void leave_partial(KftpTransfer *t, const KftpFailure *f) {
         if (t->complete)
                 (void) kftp_partial_checkpoint(&t->partial, t->position);
         offset = kftp_partial_offset(&t->partial);
-        t->result->bytes = full ? 0 : offset;
+        t->result->bytes = full || t->partial.fd < 0 ? 0 : offset;
         if (t->result->bytes == 0) {
                 t->result->resumed_from = 0;
-                kftp_partial_remove(&t->partial);
+                if (!t->complete)
+                        kftp_partial_remove(&t->partial);
         }
 }
 
@@ -142,9 +174,7 @@ int kftp_get(const KftpUrl *url, const char *dest, const KftpOptions *options, K
         int r;
 
         *ret = (KftpResult) { .mtime = KFTP_MTIME_UNKNOWN };
-        r = prepare(&t, dest, &ret->failure);
-        if (r >= 0)
-                r = attempts(&t, &ret->failure);
+        r = attempts(&t, dest, &ret->failure);
         if (r >= 0)
                 r = deliver(&t, &ret->failure);
         if (r < 0)
