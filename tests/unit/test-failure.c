@@ -60,6 +60,14 @@ static const struct {
         { "550 Data connection closed: Broken pipe",                            YES, 0, KFTP_CLASS_NETWORK, YES },
         { "550 Too many open files",                                            YES, 0, KFTP_CLASS_NETWORK, YES },
         { "551 Error on input file",                                            YES, 1, KFTP_CLASS_NETWORK, YES },
+        { "530 Session expired",                                                YES, 1, KFTP_CLASS_NETWORK, YES },
+        { "522 Data channel lost",                                              YES, 1, KFTP_CLASS_NETWORK, YES },
+        { "552 Quota exceeded",                                                 YES, 1, KFTP_CLASS_REMOTE,  NO  },
+        { "452 No space",                                                       YES, 1, KFTP_CLASS_REMOTE,  NO  },
+        { "530 The maximum number of connections is reached",                   YES, 0, KFTP_CLASS_NETWORK, YES },
+        { "530 Login failed: too many users",                                   NO,  0, KFTP_CLASS_NETWORK, YES },
+        { "530 Too many login failures",                                        NO,  0, KFTP_CLASS_AUTH,    NO  },
+        { "530 Too many failed login attempts",                                 NO,  0, KFTP_CLASS_AUTH,    NO  },
 };
 
 static void test_replies(void **state) {

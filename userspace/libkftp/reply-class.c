@@ -16,6 +16,12 @@ static const char *const busy_words[] = {
         "simultaneous login", "limit reached", "no more connections", "temporarily",
 };
 
+/* "Too many failed login attempts": that is about the password, and one more makes it worse. */
+static const char *const failing_words[] = {
+        "login attempts", "password attempts", "failed attempts", "failed login", "failed auth", "login failures",
+        "authentication failures", "unsuccessful",
+};
+
 /* A 5yz that tells of a lost connection. */
 static const char *const broken_words[] = {
         "broken pipe", "timed out", "closed by the remote host", "connection reset", "too many",
@@ -38,6 +44,10 @@ static KftpReplyClass verdict(enum kftp_class class, bool transient, const char 
         return (KftpReplyClass) { .class = class, .transient = transient, .advice = advice };
 }
 
+static bool is_busy(const char *text) {
+        return CONTAINS(text, busy_words) && !CONTAINS(text, failing_words);
+}
+
 static KftpReplyClass wants_tls(void) {
         return verdict(KFTP_CLASS_TLS, false, "; this server wants TLS, which this version of kftp does not have yet");
 }
@@ -45,7 +55,7 @@ static KftpReplyClass wants_tls(void) {
 static KftpReplyClass classify_login(unsigned reply, const char *text) {
         if (CONTAINS(text, tls_words) || (reply >= 533 && reply <= 537))
                 return wants_tls();
-        if (CONTAINS(text, busy_words))
+        if (is_busy(text))
                 return verdict(KFTP_CLASS_NETWORK, true, "");
         if (reply >= 400 && reply < 500 && reply != 430)
                 return verdict(KFTP_CLASS_NETWORK, true, "");
@@ -57,6 +67,9 @@ static KftpReplyClass classify_login(unsigned reply, const char *text) {
 }
 
 static KftpReplyClass classify_transfer(unsigned reply, const char *text, uint64_t bytes) {
+        /* Whatever it says after data has flowed: the file was there, and we were let at it. */
+        if (bytes > 0 && reply >= 500 && reply != 552)
+                return verdict(KFTP_CLASS_NETWORK, true, "");
         switch (reply) {
         case 421:
         case 425:
@@ -73,6 +86,9 @@ static KftpReplyClass classify_transfer(unsigned reply, const char *text, uint64
         case 533 ... 537:
                 return wants_tls();
         case 530:
+                if (is_busy(text))
+                        return verdict(KFTP_CLASS_NETWORK, true, "");
+                return verdict(KFTP_CLASS_AUTH, false, "");
         case 532:
                 return verdict(KFTP_CLASS_AUTH, false, "");
         default:
@@ -80,8 +96,7 @@ static KftpReplyClass classify_transfer(unsigned reply, const char *text, uint64
         }
         if (reply < 500)
                 return verdict(KFTP_CLASS_NETWORK, true, "");
-        /* Whatever it says after data has flowed: the file was there. */
-        if (bytes > 0 || CONTAINS(text, broken_words))
+        if (CONTAINS(text, broken_words))
                 return verdict(KFTP_CLASS_NETWORK, true, "");
         if (reply < 510)
                 return verdict(KFTP_CLASS_OTHER, false, "");
