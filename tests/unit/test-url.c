@@ -111,6 +111,8 @@ static const struct {
         { "ftp://h/f;type=d",           "';type=d' is not supported" },
         { "ftp://[2001:db8::1/f",       ""                          },
         { "ftp://[fe80::1%]/f",         "zone of the IPv6 address is empty" },
+        { "ftp://[fe80::1%\033[2J]/f",  "zone of the IPv6 address contains" },
+        { "ftp://[fe80::1%25e\177]/f",  "zone of the IPv6 address contains" },
         { "ftp://[v1.x]/f",             "no IPv6 address"           },
         { "ftp://h%2fx/f",              "no host name has"          },
         { "ftp://h%20x/f",              "no host name has"          },
@@ -149,6 +151,19 @@ static void test_password_is_not_shown(void **state) {
         }
         /* without a place to put it, the reason is dropped */
         assert_int_equal(kftp_url_parse(urls[0], &(KftpUrl) {}, NULL), -EINVAL);
+}
+
+static void test_long_host(void **state) {
+        char text[512] = "ftp://";
+        KftpUrl u;
+
+        (void) state;
+        memset(text + 6, 'h', 256);
+        memcpy(text + 6 + 255, "/f", 3);
+        assert_int_equal(kftp_url_parse(text, &u, NULL), 0);
+        kftp_url_done(&u);
+        memcpy(text + 6 + 255, "h/f", 4);
+        assert_int_equal(kftp_url_parse(text, &u, NULL), -EINVAL);
 }
 
 static void test_limits(void **state) {
@@ -222,6 +237,7 @@ int main(void) {
                 cmocka_unit_test(test_bad),
                 cmocka_unit_test(test_password_is_not_shown),
                 cmocka_unit_test(test_limits),
+                cmocka_unit_test(test_long_host),
                 cmocka_unit_test(test_identity),
                 cmocka_unit_test(test_host_port),
         };

@@ -15,6 +15,7 @@
 
 #define PORT_FTP 21
 #define PORT_FTPS 990
+#define HOST_MAX 255                    /* RFC 1035 section 2.3.4 */
 
 /* Fills *reason; always -EINVAL. */
 static _printf_(2, 3) int refuse(char **reason, const char *format, ...) {
@@ -108,6 +109,9 @@ static int normalize(const char *text, const char *authority, char **ret, char *
 
                 if (name == close)
                         return refuse(reason, "the zone of the IPv6 address is empty");
+                for (const char *p = name; p < close; p++)
+                        if ((unsigned char) *p <= 0x20 || *p == 0x7f)
+                                return refuse(reason, "the zone of the IPv6 address contains a space or a control character");
                 *zone = strndup(name, (size_t) (close - name));
                 if (!*zone)
                         return -ENOMEM;
@@ -173,6 +177,8 @@ static int take_host(const UriUriA *uri, const char *zone, KftpUrl *u, char **re
                 free(u->host);
                 u->host = zoned;
         }
+        if (strlen(u->host) > HOST_MAX)
+                return refuse(reason, "the host name is longer than %d bytes", HOST_MAX);
         return 0;
 }
 
