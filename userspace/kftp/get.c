@@ -27,7 +27,7 @@ static void stop(int signal_number) {
         kftp_control_cancel(control);
 }
 
-/* The first signal stops in an orderly way; a second one, which is not handled any more, at once. */
+/* The first signal stops in an orderly way; the same one again, which is not handled any more, at once. */
 static int install_handlers(void) {
         static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
         struct sigaction handle = { .sa_handler = stop, .sa_flags = (int) SA_RESETHAND }, old;
@@ -181,7 +181,9 @@ static int parse(Get *g, int argc, char **argv) {
                 return usage_error("%s", error ?: strerror(-r));
         r = kftp_url_parse(g->arguments.url, &g->url, &error);
         if (r < 0) {
-                fprintf(stderr, "kftp: bad URL: %s\n", error ?: strerror(-r));
+                _cleanup_free_ char *escaped = error ? kftp_escape(error, strlen(error)) : NULL;
+
+                fprintf(stderr, "kftp: bad URL: %s\n", escaped ?: strerror(-r));
                 return KFTP_CLASS_USAGE;
         }
         return 0;

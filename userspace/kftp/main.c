@@ -2,6 +2,7 @@
 /* The command kftp: finds the verb. */
 
 #include <fcntl.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdarg.h>
 
@@ -40,13 +41,15 @@ static const char help[] =
         "kftp(1) has the details and the exit codes.\n";
 
 int usage_error(const char *format, ...) {
+        _cleanup_free_ char *text = NULL, *escaped = NULL;
         va_list ap;
 
-        fputs("kftp: ", stderr);
         va_start(ap, format);
-        vfprintf(stderr, format, ap);
+        if (vasprintf(&text, format, ap) < 0)
+                text = NULL;
         va_end(ap);
-        fputs(" (see kftp --help)\n", stderr);
+        escaped = text ? kftp_escape(text, strlen(text)) : NULL;
+        fprintf(stderr, "kftp: %s (see kftp --help)\n", strempty(escaped));
         return KFTP_CLASS_USAGE;
 }
 
@@ -65,16 +68,15 @@ static bool asks_for_help(int argc, char **argv) {
         return false;
 }
 
-/* Else the next file opened, the one downloaded into, would get one of these numbers, and our messages. */
+/*
+ * Opens those of the first three descriptors that the caller closed: else the file that is downloaded into
+ * would get one of these numbers, and our messages. The other way round than they are used, so that
+ * writing a result to nowhere is still an error.
+ */
 static int open_standard_files(void) {
-        int fd;
-
-        do
-                fd = open("/dev/null", O_RDWR);
-        while (fd >= 0 && fd <= STDERR_FILENO);
-        if (fd < 0)
-                return -errno;
-        (void) close(fd);
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+                if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+                        return -EBADF;
         return 0;
 }
 
@@ -90,6 +92,8 @@ int main(int argc, char **argv) {
 
         if (open_standard_files() < 0)
                 return KFTP_CLASS_OTHER;
+        /* Tells getaddrinfo how host names of other letters than ASCII's are written. */
+        (void) setlocale(LC_CTYPE, "");
         /* Beyond the limit on file sizes, writing is to fail with EFBIG, not to kill. */
         (void) signal(SIGXFSZ, SIG_IGN);
 
