@@ -180,6 +180,7 @@ static const struct {
         { MINIMAL "[Source]\nDataConnection=both\n", ":6:16: error: DataConnection=\"both\": neither \"auto\" nor \"passive\" nor \"active\"\n", false },
         { MINIMAL "[Source]\nPasswordFile=secret\n", ":6:14: error: PasswordFile=\"secret\": not an absolute path: begin it with a slash\n", false },
         { MINIMAL "[Source]\nPasswordFile=/etc/kftp/pw\n", ":6:14: error: PasswordFile= without a user: give User= as well\n", false },
+        { MINIMAL "[Source]\nUser=a\tb\n", ":6:7: error: User=\"a\\x09b\": a user's name has no control characters\n", false },
         { "[Source]\nURL=ftp://a@h/f\nUser=b\n" TARGET, ":3:6: error: User= and URL= name two different users\n", false },
 
         /* The target */

@@ -146,7 +146,13 @@ static void parse_text(JobParser *p, const JobSetting *s, const JobItem *item) {
 }
 
 static void parse_user(JobParser *p, const JobSetting *s, const JobItem *item) {
-        if (strlen(item->value) > KFTP_MAX_CREDENTIAL)
+        size_t i = 0;
+
+        while ((unsigned char) item->value[i] >= 0x20 && item->value[i] != 0x7f)
+                i++;
+        if (item->value[i])             /* a tab: other ones may not stand in a job file at all */
+                bad_value(p, item, i, "a user's name has no control characters");
+        else if (strlen(item->value) > KFTP_MAX_CREDENTIAL)
                 bad_value(p, item, 0, "longer than %u bytes", KFTP_MAX_CREDENTIAL);
         else
                 set_string(p, s, item->value);
