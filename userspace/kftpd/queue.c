@@ -38,7 +38,7 @@ static int arm_pause(Manager *m) {
 }
 
 /* Several runs may find out at once: the first one says it. Without a timer the queue does not rest. */
-static void pause_queue(Manager *m, Pause why, int error, const char *text) {
+static void pause_queue(Manager *m, Pause why, const char *job, int error, const char *text) {
         if (m->pause == PAUSE_NONE && arm_pause(m) >= 0)
                 m->pause = why;
         if (m->reported_pause == why)
@@ -46,15 +46,15 @@ static void pause_queue(Manager *m, Pause why, int error, const char *text) {
         m->reported_pause = why;
 
         if (why == PAUSE_DEVICE)
-                report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_QUEUE_STOPPED, NULL, error,
-                             "%s; jobs wait in the queue until the device can be used", strempty(text));
+                report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_QUEUE_STOPPED, job, error,
+                             "%s; jobs wait in the queue until the device can be used (found by %s)", strempty(text), job);
         else if (why == PAUSE_STATE)
-                report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_QUEUE_STOPPED, NULL, error,
+                report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_QUEUE_STOPPED, job, error,
                              "%s: cannot be written: %s; jobs wait in the queue until it can, because a run that cannot be "
-                             "recorded would be repeated", ledger_path(m->context.ledger), strerror(-error));
+                             "recorded would be repeated (found by %s)", ledger_path(m->context.ledger), strerror(-error), job);
         else
-                report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_QUEUE_STOPPED, NULL, error,
-                             "no job can be started: %s; jobs wait in the queue", strerror(-error));
+                report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_QUEUE_STOPPED, job, error,
+                             "no job can be started: %s; jobs wait in the queue (found by %s)", strerror(-error), job);
 }
 
 /* A run has got through. */
@@ -75,7 +75,7 @@ void queue_dispatch(Manager *m) {
                 int r = run_start(&m->context, j->definition, j->entry, j, &j->run);
 
                 if (r < 0) {
-                        pause_queue(m, PAUSE_RESOURCES, r, NULL);
+                        pause_queue(m, PAUSE_RESOURCES, j->name, r, NULL);
                         return;
                 }
                 j->definition = NULL;
@@ -134,10 +134,10 @@ void queue_run_ended(Manager *m, Run *run) {
                 report_stopped(&m->context.report, run->entry, j->cancelled);
                 break;
         case RUN_NO_DEVICE:
-                pause_queue(m, PAUSE_DEVICE, run->error, run->text);
+                pause_queue(m, PAUSE_DEVICE, j->name, run->error, run->text);
                 break;
         case RUN_NO_STATE:
-                pause_queue(m, PAUSE_STATE, run->error, NULL);
+                pause_queue(m, PAUSE_STATE, j->name, run->error, NULL);
                 break;
         }
         dispose(m, j, run);
