@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* kftpd: takes its arguments, and lets the manager run. */
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <kftp-version.h>
+#include <signal.h>
 
 #include "job-value.h"
 #include "manager.h"
@@ -72,6 +74,14 @@ static int parse_arguments(int argc, char *argv[], ManagerOptions *o) {
         return GO_ON;
 }
 
+/* A file opened where standard error was closed would receive what is meant for people. */
+static int open_standard_fds(void) {
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+                if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+                        return -EBADF;
+        return 0;
+}
+
 int main(int argc, char *argv[]) {
         ManagerOptions options = {
                 .config_directory = getenv("KFTP_CONFIG_DIRECTORY") ?: CONFIG_DIRECTORY,
@@ -82,6 +92,11 @@ int main(int argc, char *argv[]) {
         };
         Manager *m;
         int r;
+
+        if (open_standard_fds() < 0)
+                return EXIT_FAILURE;
+        /* With a limit to the size of files (LimitFSIZE=) writing fails, and does not kill all runs. */
+        (void) signal(SIGXFSZ, SIG_IGN);
 
         r = parse_arguments(argc, argv, &options);
         if (r != GO_ON)
