@@ -241,6 +241,16 @@ static void test_longest_name(void **state) {
         ledger_entry_free(e);
 }
 
+/* Not by two daemons at once. */
+static void test_one_at_a_time(void **state) {
+        State *s = *state;
+        Ledger *second = NULL;
+
+        assert_int_equal(ledger_open(s->directory, &second), -EBUSY);
+        s->ledger = ledger_free(s->ledger);
+        assert_int_equal(ledger_open(s->directory, &s->ledger), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
@@ -250,6 +260,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_list, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_recover, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_longest_name, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_one_at_a_time, setup, teardown),
         };
 
         return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);

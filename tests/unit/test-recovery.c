@@ -121,7 +121,10 @@ static void test_crash_then_edit(void **state) {
         put_job(d, "acme", "ok", "# edited again\n");
         daemon_await_crash(d);
         remove_file(d, "conf/acme.job");
-        daemon_start(d);
+        daemon_start(d);                        /* without any job: it may not be mounted */
+        daemon_expect_still(d, 0, FILE_DONE, NULL);
+        assert_true(file_exists(d, "state/ledger/acme.json"));
+        put_file(d, "conf/other.job", "");
         daemon_expect(d, 1, FILE_DONE, "KFTP_RECOVERED=1");
         assert_false(file_exists(d, "state/ledger/acme.json"));
         daemon_stop(d, SIGTERM);
@@ -153,9 +156,11 @@ static void test_no_device(void **state) {
         put_file(d, "no-device", "");
         daemon_start(d);
         put_job(d, "a", "ok", NULL);
+        daemon_expect(d, 1, QUEUE_STOPPED, NULL);
         put_job(d, "b", "ok", NULL);
         daemon_expect(d, 1, QUEUE_STOPPED, "/dev/kftp: No such file or directory; jobs wait");
         daemon_expect(d, 1, "NOTIFY", "STATUS=0 running, 2 queued, 0 failed; waiting for the device");
+        daemon_check_field(d, QUEUE_STOPPED, NULL, "KFTP_JOB=a");
         daemon_expect_still(d, 1, QUEUE_STOPPED, NULL);         /* once, though it is tried again and again */
         daemon_expect(d, 0, JOB_FAILED, NULL);
 

@@ -219,9 +219,13 @@ static int collect(DIR *d, FoundList *list) {
         for (errno = 0; (entry = readdir(d)); errno = 0) {
                 Found *more, found = {};
 
-                if (!is_job_file(entry->d_name) ||
-                    fstatat(dirfd(d), entry->d_name, &found.stat, AT_SYMLINK_NOFOLLOW) < 0)
+                if (!is_job_file(entry->d_name))
                         continue;
+                if (fstatat(dirfd(d), entry->d_name, &found.stat, AT_SYMLINK_NOFOLLOW) < 0) {
+                        if (errno == ENOENT)
+                                continue;
+                        return -errno;  /* a file that cannot be looked at has not been removed */
+                }
                 more = reallocarray(list->items, list->n + 1, sizeof(*more));
                 if (!more)
                         return -ENOMEM;
@@ -270,6 +274,8 @@ static void see(Manager *m, int directory_fd, const Found *found, bool forced) {
 
 /* With its file a job is forgotten, so that the same file put back later runs again. */
 static void remove_unseen(Manager *m) {
+        bool removed = false;
+
         for (Job *j = TAILQ_FIRST(&m->jobs), *next; j; j = next) {
                 next = TAILQ_NEXT(j, jobs);
                 if (j->generation == m->generation)
@@ -277,10 +283,13 @@ static void remove_unseen(Manager *m) {
                 j->gone = true;
                 withdraw(m, j, JOB_UNKNOWN, "its file was removed");
                 if (!j->run) {
-                        (void) ledger_remove(m->context.ledger, j->name);
+                        (void) ledger_remove_lazily(m->context.ledger, j->name);
+                        removed = true;
                         job_free(m, j);
                 }
         }
+        if (removed)
+                (void) ledger_sync(m->context.ledger);
 }
 
 /* Nothing runs without its file, but nothing is forgotten: the directory may be back soon. */
@@ -292,11 +301,29 @@ static void withdraw_all(Manager *m, int error) {
         m->directory_missing = true;
         report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_DIRECTORY_MISSING, NULL, error,
                      "%s: the directory of job files cannot be read: %s; no job is run until it can",
-                     m->config_directory, strerror(-error));
+                     m->config_directory,
+                     error == -ENODEV ? "it is another one than before, and empty (is it not mounted?)" : strerror(-error));
         TAILQ_FOREACH(j, &m->jobs, jobs) {
                 withdraw(m, j, JOB_UNKNOWN, "the directory of job files cannot be read");
                 j->stat = (struct stat) {};
         }
+}
+
+/*
+ * Another directory than before that is empty is what is left where one was mounted: it is taken for
+ * missing, until it is back or there is a job in it.
+ */
+static int identify(Manager *m, int fd, bool empty) {
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (empty && !TAILQ_EMPTY(&m->jobs) &&
+            (st.st_dev != m->directory_device || st.st_ino != m->directory_inode))
+                return -ENODEV;
+        m->directory_device = st.st_dev;
+        m->directory_inode = st.st_ino;
+        return 0;
 }
 
 static int scan_directory(Manager *m, FoundList *list, DIR **ret) {
@@ -306,6 +333,8 @@ static int scan_directory(Manager *m, FoundList *list, DIR **ret) {
         if (!*ret)
                 return -errno;
         r = collect(*ret, list);
+        if (r >= 0)
+                r = identify(m, dirfd(*ret), list->n == 0);
         if (r >= 0 && list->n > 0)
                 qsort(list->items, list->n, sizeof(*list->items), compare_arrival);
         return r;
@@ -313,16 +342,23 @@ static int scan_directory(Manager *m, FoundList *list, DIR **ret) {
 
 /*
  * Once, before anything runs: jobs whose files were removed while kftpd was not running are settled
- * and forgotten.
+ * and forgotten. Not if there is no file at all: the directory may be mounted later.
  */
 static void forget_strays(Manager *m) {
         char **names;
 
-        if (m->strays_forgotten)
+        if (m->strays_forgotten || ledger_list(m->context.ledger, &names) < 0)
                 return;
+        if (*names && TAILQ_EMPTY(&m->jobs)) {
+                if (!m->strays_reported)
+                        report_event(&m->context.report, LOG_WARNING, KFTP_MESSAGE_DIRECTORY_MISSING, NULL, 0,
+                                     "%s: there are no jobs, but %s knows of some; nothing is forgotten until there is one "
+                                     "(is the directory not mounted?)", m->config_directory, ledger_path(m->context.ledger));
+                m->strays_reported = true;
+                ledger_names_free(names);
+                return;
+        }
         m->strays_forgotten = true;
-        if (ledger_list(m->context.ledger, &names) < 0)
-                return;
         for (char **name = names; *name; name++) {
                 LedgerEntry *e;
 
@@ -332,8 +368,9 @@ static void forget_strays(Manager *m) {
                         job_settle(m, e);
                         ledger_entry_free(e);
                 }
-                (void) ledger_remove(m->context.ledger, *name);
+                (void) ledger_remove_lazily(m->context.ledger, *name);
         }
+        (void) ledger_sync(m->context.ledger);
         ledger_names_free(names);
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "ledger-json.h"
@@ -82,6 +83,30 @@ bool ledger_entry_recover(LedgerEntry *e) {
 
 /* ---- Files ---------------------------------------------------------------------------------------- */
 
+/* Two of us would run each job twice, and what another user writes here the service could not replace. */
+static int claim(int fd) {
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (st.st_uid != geteuid())
+                return -EPERM;
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return errno == EWOULDBLOCK ? -EBUSY : -errno;
+        return 0;
+}
+
+/* A directory made in somebody else's state directory would shut its owner out. */
+static int make_directory(const char *state_directory, const char *path) {
+        struct stat st;
+
+        if (stat(state_directory, &st) < 0)
+                return -errno;
+        if (st.st_uid != geteuid())
+                return -EPERM;
+        return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
 int ledger_open(const char *state_directory, Ledger **ret) {
         Ledger *l = calloc(1, sizeof(*l));
         int r;
@@ -94,15 +119,17 @@ int ledger_open(const char *state_directory, Ledger **ret) {
                 r = -ENOMEM;
                 goto fail;
         }
-        if (mkdir(l->path, 0700) < 0 && errno != EEXIST) {
-                r = -errno;
+        r = make_directory(state_directory, l->path);
+        if (r < 0)
                 goto fail;
-        }
         l->fd = open(l->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (l->fd < 0) {
                 r = -errno;
                 goto fail;
         }
+        r = claim(l->fd);
+        if (r < 0)
+                goto fail;
         *ret = l;
         return 0;
 fail:
@@ -211,7 +238,7 @@ int ledger_write_lazily(Ledger *l, const LedgerEntry *e) {
         return replace(l, e, false);
 }
 
-int ledger_remove(Ledger *l, const char *job) {
+int ledger_remove_lazily(Ledger *l, const char *job) {
         _cleanup_free_ char *name = NULL;
 
         if (asprintf(&name, "%s" SUFFIX, job) < 0) {
@@ -220,7 +247,17 @@ int ledger_remove(Ledger *l, const char *job) {
         }
         if (unlinkat(l->fd, name, 0) < 0)
                 return errno == ENOENT || errno == ENAMETOOLONG ? 0 : -errno;
+        return 0;
+}
+
+int ledger_sync(Ledger *l) {
         return fsync(l->fd) < 0 ? -errno : 0;
+}
+
+int ledger_remove(Ledger *l, const char *job) {
+        int r = ledger_remove_lazily(l, job);
+
+        return r < 0 ? r : ledger_sync(l);
 }
 
 /* ---- The list ------------------------------------------------------------------------------------- */

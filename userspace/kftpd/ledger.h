@@ -70,7 +70,8 @@ bool ledger_entry_recover(LedgerEntry *e);
 
 typedef struct Ledger Ledger;
 
-/* Opens the ledger below an existing state directory, and makes it if it is not there yet. */
+/* Opens the ledger below an existing state directory, and makes it if it is not there yet.
+ * Returns -EBUSY if another process has it open, -EPERM if it is another user's. */
 int ledger_open(const char *state_directory, Ledger **ret);
 Ledger *ledger_free(Ledger *l);
 const char *ledger_path(const Ledger *l);
@@ -82,6 +83,9 @@ int ledger_write(Ledger *l, const LedgerEntry *e);
 /* For what does no harm if a power cut undoes it: written in one piece, but not waited for. */
 int ledger_write_lazily(Ledger *l, const LedgerEntry *e);
 int ledger_remove(Ledger *l, const char *job);
+/* For many at once: what was removed is durable when ledger_sync returns. */
+int ledger_remove_lazily(Ledger *l, const char *job);
+int ledger_sync(Ledger *l);
 
 /* The names of all jobs with an entry; leftovers of interrupted writes are removed on the way. A
  * NULL-terminated array, freed with ledger_names_free. */

@@ -169,6 +169,15 @@ static int add_sources(Manager *m) {
         return r;
 }
 
+static const char *state_fault(int error) {
+        if (error == -EBUSY)
+                return "another kftpd uses this state directory";
+        if (error == -EPERM)
+                return "it belongs to another user: start the service with \"systemctl start kftpd\", or give a directory "
+                       "of your own with --state-dir=";
+        return strerror(-error);
+}
+
 /* ---- Life ----------------------------------------------------------------------------------------- */
 
 int manager_new(const ManagerOptions *options, Manager **ret) {
@@ -189,7 +198,7 @@ int manager_new(const ManagerOptions *options, Manager **ret) {
         r = m->config_directory ? ledger_open(options->state_directory, &m->context.ledger) : -ENOMEM;
         if (r < 0)
                 report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_QUEUE_STOPPED, NULL, r,
-                             "%s: the state directory cannot be used: %s", options->state_directory, strerror(-r));
+                             "%s: the state directory cannot be used: %s", options->state_directory, state_fault(r));
         else {
                 r = add_sources(m);
                 if (r < 0)

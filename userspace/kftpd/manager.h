@@ -77,7 +77,10 @@ typedef struct Manager {
         uint64_t arrivals;
         unsigned generation;
         bool directory_missing;
+        dev_t directory_device;         /* of the directory that was read last */
+        ino_t directory_inode;
         bool strays_forgotten;
+        bool strays_reported;           /* that they are kept, because there are no jobs */
 
         sd_event_source *pause_timer;
         Pause pause;                    /* why nothing is started until the timer fires */
