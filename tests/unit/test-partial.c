@@ -375,6 +375,28 @@ static void test_checkpoints_go_forward(void **state) {
         assert_int_equal(size_of(".x.bin.kftp-new"), -1);
 }
 
+/* ---- Before anything is sent ------------------------------------------------------------------- */
+
+static void test_credentials(void **state) {
+        static const KftpOptions rows[] = {
+                { .password = "a\r\nDELE x" },
+                { .user = "a\tb" },
+                { .account = "a\177" },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                KftpResult result;
+
+                assert_int_equal(kftp_get(&url, NULL, &rows[i], &result), -EINVAL);
+                assert_int_equal(result.failure.class, KFTP_CLASS_USAGE);
+                assert_null(strstr(result.failure.text, "DELE"));
+                assert_int_equal(result.attempts, 0);
+                assert_int_equal(size_of(".x.bin.kftp-part"), -1);
+                kftp_result_done(&result);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 IN_DIRECTORY(test_delivery),
@@ -394,6 +416,7 @@ int main(void) {
                 IN_DIRECTORY(test_unknown_remote),
                 IN_DIRECTORY(test_too_long),
                 IN_DIRECTORY(test_checkpoints_go_forward),
+                IN_DIRECTORY(test_credentials),
         };
 
         return cmocka_run_group_tests_name("partial", tests, NULL, NULL);
