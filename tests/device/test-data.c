@@ -360,9 +360,9 @@ static void with_stranger(Conn *c) {
         peer_active(c);
         peer_expect(c, "RETR file");
         fd = peer_dial(c, "127.0.0.2");
-        if (fd < 0)
-                peer_fail(c, "the stranger cannot even connect");
-        if (send(fd, "evil bytes", 10, MSG_NOSIGNAL) < 0)
+        if (fd < 0 && fd != -ECONNRESET)        /* hung up on before connect() was back, on another processor */
+                peer_fail(c, "the stranger cannot even connect: %s", strerror(-fd));
+        if (fd >= 0 && send(fd, "evil bytes", 10, MSG_NOSIGNAL) < 0)
                 peer_sleep(1);          /* he was hung up on already */
         peer_sleep(300);
         peer_say(c, "150 Now");
@@ -371,9 +371,10 @@ static void with_stranger(Conn *c) {
         peer_data_close(c);
         peer_say(c, "226 Done");
         /* hung up on: end, or reset */
-        if (recv(fd, &byte, 1, 0) > 0)
+        if (fd >= 0 && recv(fd, &byte, 1, 0) > 0)
                 peer_fail(c, "somebody talks to the stranger");
-        close(fd);
+        if (fd >= 0)
+                close(fd);
         peer_goodbye(c);
 }
 
