@@ -88,8 +88,11 @@ int kftp_partial_state_save(const KftpPartial *p) {
                 r = -EIO;
         else if (fsync(fd) < 0 || renameat(p->directory_fd, p->names.state_new, p->directory_fd, p->names.state) < 0)
                 r = -errno;
-        else
+        else {
+                /* After a power cut, too: names are durable only with their directory. */
+                (void) fsync(p->directory_fd);
                 return 0;
+        }
         (void) unlinkat(p->directory_fd, p->names.state_new, 0);
         return r;
 }
