@@ -207,6 +207,7 @@ static void test_recover(void **state) {
 
         free(e->temporary);
         assert_true(asprintf(&e->temporary, "%s/.part", s->directory) > 0);
+        e->directory_inode = ledger_directory_inode(e->temporary);
         e->reported = false;
         e->state = LEDGER_RUNNING;
         assert_false(ledger_entry_recover(e));          /* no intent yet */
@@ -224,6 +225,11 @@ static void test_recover(void **state) {
         free(e->temporary);
         assert_true(asprintf(&e->temporary, "%s/unmounted/.part", s->directory) > 0);
         assert_false(ledger_entry_recover(e));          /* who knows */
+
+        free(e->temporary);                             /* the mount point, without what was mounted on it */
+        assert_true(asprintf(&e->temporary, "%s/.part", s->directory) > 0);
+        e->directory_inode++;
+        assert_false(ledger_entry_recover(e));
         ledger_entry_free(e);
 }
 

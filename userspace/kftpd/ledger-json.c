@@ -30,6 +30,7 @@ static const struct {
         { "remote", MEMBER_TEXT, offsetof(LedgerEntry, remote) },
         { "temporary", MEMBER_PATH, offsetof(LedgerEntry, temporary) },
         { "final", MEMBER_PATH, offsetof(LedgerEntry, final) },
+        { "directory_inode", MEMBER_U64, offsetof(LedgerEntry, directory_inode) },
         { "bytes", MEMBER_U64, offsetof(LedgerEntry, bytes) },
         { "mtime", MEMBER_S64, offsetof(LedgerEntry, mtime) },
         { "reported", MEMBER_BOOL, offsetof(LedgerEntry, reported) },

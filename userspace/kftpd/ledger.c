@@ -57,15 +57,17 @@ bool ledger_entry_is_settled(const LedgerEntry *e) {
         return (e->state == LEDGER_DONE || e->state == LEDGER_FAILED) && e->reported;
 }
 
-static bool parent_exists(const char *path) {
+uint64_t ledger_directory_inode(const char *path) {
         _cleanup_free_ char *parent = strdup(path);
         char *slash = parent ? strrchr(parent, '/') : NULL;
         struct stat st;
 
         if (!slash)
-                return false;
+                return 0;
         slash[slash == parent] = '\0';
-        return stat(parent, &st) >= 0 && S_ISDIR(st.st_mode);
+        if (stat(parent, &st) < 0 || !S_ISDIR(st.st_mode))
+                return 0;
+        return (uint64_t) st.st_ino & INT64_MAX;        /* as much as fits into JSON */
 }
 
 bool ledger_entry_recover(LedgerEntry *e) {
@@ -73,7 +75,9 @@ bool ledger_entry_recover(LedgerEntry *e) {
 
         if (e->state != LEDGER_INTENT || !e->temporary)
                 return false;
-        if (lstat(e->temporary, &st) >= 0 || errno != ENOENT || !parent_exists(e->temporary))
+        if (lstat(e->temporary, &st) >= 0 || errno != ENOENT || e->directory_inode == 0)
+                return false;
+        if (ledger_directory_inode(e->temporary) != e->directory_inode)
                 return false;
         e->state = LEDGER_DONE;
         e->recovered = true;

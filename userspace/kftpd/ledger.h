@@ -34,6 +34,7 @@ typedef struct LedgerEntry {
 
         char *temporary;                /* from LEDGER_INTENT on */
         char *final;
+        uint64_t directory_inode;       /* of the directory of both; 0 before LEDGER_INTENT */
         uint64_t bytes;                 /* size of the file; while it is not complete, what there is of it */
         int64_t mtime;                  /* remote, or KFTP_MTIME_UNKNOWN */
 
@@ -64,9 +65,13 @@ bool ledger_entry_is_settled(const LedgerEntry *e);
 
 /*
  * Intent present and temporary file gone means delivered: makes such an entry LEDGER_DONE. Returns
- * whether it did. Says no if the directory is not there either: it may not be mounted.
+ * whether it did. Says no if the directory is not the one of the intent: its file system may not be
+ * mounted, and what is there is an empty mount point.
  */
 bool ledger_entry_recover(LedgerEntry *e);
+
+/* The inode of the directory that path is in, 0 if there is none: with it an intent is recorded. */
+uint64_t ledger_directory_inode(const char *path);
 
 typedef struct Ledger Ledger;
 

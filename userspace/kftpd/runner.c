@@ -82,6 +82,7 @@ static int on_intent(void *userdata, const KftpIntent *i) {
         set_string(&e->final, i->final);
         if (!e->temporary || !e->final)
                 return -ENOMEM;
+        e->directory_inode = ledger_directory_inode(i->temporary);
         e->bytes = i->size;
         e->mtime = i->mtime;
         e->state = LEDGER_INTENT;
