@@ -32,7 +32,7 @@ static int check_submit(const struct kftp_submit *arg)
 {
 	const struct kftp_operation *op;
 
-	if (arg->flags & ~SUBMIT_FLAGS || arg->reserved[0] || arg->reserved[1])
+	if (arg->flags & ~SUBMIT_FLAGS || memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
 		return -EINVAL;
 	if (arg->op > KFTP_OP_QUIT || arg->digest > KFTP_DIGEST_CRC32 ||
 	    arg->cache > KFTP_CACHE_DIRECT || arg->offset > LLONG_MAX ||
@@ -47,7 +47,7 @@ static int check_submit(const struct kftp_submit *arg)
 		return -EINVAL;
 	if (op->needs_path ? !arg->path_len : arg->path_len)
 		return -EINVAL;
-	return arg->path2 || arg->path2_len || arg->mtime ? -EINVAL : 0;
+	return arg->path2 || arg->path2_len || arg->mtime || arg->mode ? -EINVAL : 0;
 }
 
 static struct kftp_request *new_request(const struct kftp_submit *arg)

@@ -49,7 +49,7 @@ struct kftp_addr {
 #define KFTP_FEATURE_DIGEST	(1ULL << 8)
 #define KFTP_FEATURE_CACHE	(1ULL << 9)	/* cache policies other than the default */
 #define KFTP_FEATURE_RANGE	(1ULL << 10)	/* kftp_submit.length */
-#define KFTP_FEATURE_PIPE	(1ULL << 11)	/* a pipe as the local file */
+#define KFTP_FEATURE_PIPE	(1ULL << 11)	/* a pipe as the source of an upload */
 #define KFTP_FEATURE_RAW	(1ULL << 12)
 
 /* What the server says it can do (FEAT, RFC 2389): kftp_info.feat */
@@ -85,6 +85,12 @@ struct kftp_addr {
 #define KFTP_FEAT_XSHA		(1ULL << 42)
 #define KFTP_FEAT_XSHA256	(1ULL << 43)
 #define KFTP_FEAT_XSHA512	(1ULL << 44)
+
+/* The ways to a data connection: kftp_info.methods_off, kftp_connect.methods_off */
+#define KFTP_METHOD_EPSV	(1U << 0)
+#define KFTP_METHOD_PASV	(1U << 1)
+#define KFTP_METHOD_EPRT	(1U << 2)
+#define KFTP_METHOD_PORT	(1U << 3)
 
 /* The state of a session, in the order in which they are passed: kftp_info.state */
 enum kftp_state {
@@ -123,7 +129,7 @@ struct kftp_info {
 	__aligned_u64 runs;
 	__aligned_u64 sleeps;
 	__u32 banner_len;
-	__u32 reserved;
+	__u32 methods_off;		/* KFTP_METHOD_* that did not work here */
 	__u8 banner[KFTP_MAX_BANNER];	/* first line of the greeting, as sent */
 };
 
@@ -147,6 +153,8 @@ enum kftp_data_mode {
 
 /* kftp_connect.flags */
 #define KFTP_CONNECT_LOW_PORTS	(1U << 0)	/* accept passive ports below 1024 */
+#define KFTP_CONNECT_ADOPT	(1U << 1)	/* the control connection comes with KFTP_ADOPT */
+#define KFTP_CONNECT_RAW	(1U << 2)	/* KFTP_OP_RAW is allowed */
 
 /*
  * Arm the session; once per open file. Text is pointer and length: a null pointer means absent,
@@ -158,7 +166,7 @@ enum kftp_data_mode {
 struct kftp_connect {
 	__u32 size;
 	__u32 flags;			/* KFTP_CONNECT_* */
-	struct kftp_addr peer;		/* unused when a control connection is adopted */
+	struct kftp_addr peer;		/* family 0 with KFTP_CONNECT_ADOPT */
 	struct kftp_addr source;	/* family 0: any; its port is for the control connection */
 	__u32 ifindex;			/* 0: any */
 	__u32 tls;			/* enum kftp_tls_mode */
@@ -177,6 +185,9 @@ struct kftp_connect {
 	__u32 idle_ms;			/* nothing to do */
 	__u32 abort_ms;			/* to be usable again after a cancelled request */
 	__u32 progress_ms;		/* interval of PROGRESS; 0: default */
+	__u32 methods_off;		/* KFTP_METHOD_* known not to work; not all that are allowed */
+	__u32 host_len;
+	__aligned_u64 host;		/* the server's name, for HOST (RFC 7151); may be absent */
 	__u32 reserved[2];
 };
 
@@ -185,10 +196,14 @@ enum kftp_role {
 	KFTP_ROLE_DATA = 1,
 };
 
-/* Hand over a connected TCP socket: as control connection, or as the answer to DATA_WANTED. */
+/*
+ * Hand over a connected TCP socket, O_NONBLOCK and with no upper layer protocol: as the control
+ * connection of a session with KFTP_CONNECT_ADOPT, or as the answer to DATA_WANTED. There fd -1
+ * says that it could not be connected: the next method is tried. ESRCH: nobody waits for it.
+ */
 struct kftp_adopt {
 	__u32 size;
-	__u32 flags;
+	__u32 flags;			/* 0 */
 	__s32 fd;
 	__u32 role;			/* enum kftp_role */
 	__aligned_u64 user_data;	/* of the request, for a data connection */
@@ -237,16 +252,28 @@ enum kftp_cache {
 };
 
 /* kftp_submit.flags */
-#define KFTP_SUBMIT_ASK_SIZE	(1U << 0)	/* SIZE before RETR; fewer or more bytes: EBADMSG */
-#define KFTP_SUBMIT_ASK_MTIME	(1U << 1)	/* MDTM before RETR */
+#define KFTP_SUBMIT_ASK_SIZE	(1U << 0)	/* SIZE before the transfer; RETR of fewer or more
+						 * bytes: EBADMSG */
+#define KFTP_SUBMIT_ASK_MTIME	(1U << 1)	/* MDTM before the transfer */
 #define KFTP_SUBMIT_EXPECT_SIZE	(1U << 2)	/* expect_size holds, or ESTALE; implies ASK_SIZE */
 #define KFTP_SUBMIT_EXPECT_MTIME (1U << 3)	/* the same for expect_mtime and ASK_MTIME */
 
 /*
- * Queue a request. fd is the local file of a transfer (-1 where there is none): a regular file,
- * open for writing, not O_APPEND. offset is both the remote restart offset (REST) and the
- * position in the file; the file's own position is not used. Paths are sent as they are; bytes
- * below 0x20 and 0x7f are refused.
+ * Queue a request. fd is the local file of a transfer, -1 where there is none; offset is both the
+ * remote restart offset (REST) and the position in the file, whose own position is not used. Paths
+ * are sent as they are; bytes below 0x20 and 0x7f are refused.
+ *
+ *   RETR                 into a regular file; length: that many bytes at most, the rest is cut off
+ *   STOR APPE STOU       from a regular file, or from a pipe that is O_NONBLOCK. length: that many
+ *                        bytes of it, else to its end. APPE sends no REST: offset is the local
+ *                        position only. STOU needs no path; the 1xx, a LINE, names the file
+ *   LIST NLST MLSD       into a regular file; path may be absent. length: more is EMSGSIZE
+ *   MLST STAT            the same; the lines of the reply, without its first and last
+ *   RENAME               path to path2
+ *   MFMT                 sets mtime, by MFMT, MFF, SITE UTIME or MDTM, whatever works here
+ *   CHMOD                sets mode
+ *   HASH                 by HASH or by XSHA256 and its kin; digest says which one. The reply has it
+ *   RAW                  path is the line, without its end; no login, TLS or data command
  */
 struct kftp_submit {
 	__u32 size;
@@ -265,7 +292,8 @@ struct kftp_submit {
 	kftp_s64 expect_mtime;		/* seconds since 1970, UTC */
 	kftp_s64 mtime;			/* to set: MFMT */
 	__aligned_u64 user_data;
-	__aligned_u64 reserved[2];
+	__u32 mode;			/* to set: CHMOD, at most 07777 */
+	__u32 reserved[3];
 };
 
 enum kftp_event_type {
@@ -299,11 +327,13 @@ enum kftp_event_type {
  *   EKEYREJECTED   login refused
  *   ESTALE         the remote file is not the expected one
  *   ESPIPE         the server cannot restart at an offset
- *   EBADMSG        the bytes received are not as many as the server's SIZE
+ *   EBADMSG        the bytes received are not as many as the server's SIZE, or it was content with
+ *                  an upload before all was sent
  *   ETIMEDOUT      a deadline has passed
  *   ECANCELED      KFTP_CANCEL, or an earlier failure of the session
  *   EPROTO         the server does not speak FTP as it should
- *   EMSGSIZE       a reply line is longer than KFTP_MAX_LINE, or a reply has too many
+ *   EMSGSIZE       a reply line is longer than KFTP_MAX_LINE, a reply has too many, or a listing
+ *                  is longer than length
  *   ECONNRESET     the server closed the control connection
  *   others         from the network (ECONNREFUSED, ...) or the local file (ENOSPC, ...)
  */

@@ -32,7 +32,7 @@
         M(kftp_info, runs, 128, 8) \
         M(kftp_info, sleeps, 136, 8) \
         M(kftp_info, banner_len, 144, 4) \
-        M(kftp_info, reserved, 148, 4) \
+        M(kftp_info, methods_off, 148, 4) \
         M(kftp_info, banner, 152, 128) \
         M(kftp_connect, size, 0, 4) \
         M(kftp_connect, flags, 4, 4) \
@@ -55,7 +55,10 @@
         M(kftp_connect, idle_ms, 124, 4) \
         M(kftp_connect, abort_ms, 128, 4) \
         M(kftp_connect, progress_ms, 132, 4) \
-        M(kftp_connect, reserved, 136, 8) \
+        M(kftp_connect, methods_off, 136, 4) \
+        M(kftp_connect, host_len, 140, 4) \
+        M(kftp_connect, host, 144, 8) \
+        M(kftp_connect, reserved, 152, 8) \
         M(kftp_adopt, size, 0, 4) \
         M(kftp_adopt, flags, 4, 4) \
         M(kftp_adopt, fd, 8, 4) \
@@ -77,7 +80,8 @@
         M(kftp_submit, expect_mtime, 72, 8) \
         M(kftp_submit, mtime, 80, 8) \
         M(kftp_submit, user_data, 88, 8) \
-        M(kftp_submit, reserved, 96, 16) \
+        M(kftp_submit, mode, 96, 4) \
+        M(kftp_submit, reserved, 100, 12) \
         M(kftp_run, size, 0, 4) \
         M(kftp_run, flags, 4, 4) \
         M(kftp_run, max_bytes, 8, 8) \
@@ -119,7 +123,7 @@
 #define KFTP_LAYOUT_SIZES(S) \
         S(kftp_addr, 24) \
         S(kftp_info, 280) \
-        S(kftp_connect, 144) \
+        S(kftp_connect, 160) \
         S(kftp_adopt, 24) \
         S(kftp_submit, 112) \
         S(kftp_run, 224) \
@@ -135,7 +139,7 @@ KFTP_LAYOUT_MEMBERS(KFTP_ASSERT_MEMBER)
 KFTP_LAYOUT_SIZES(KFTP_ASSERT_SIZE)
 
 _Static_assert(KFTP_INFO == 0xc1186b40, "KFTP_INFO");
-_Static_assert(KFTP_CONNECT == 0x40906b41, "KFTP_CONNECT");
+_Static_assert(KFTP_CONNECT == 0x40a06b41, "KFTP_CONNECT");
 _Static_assert(KFTP_ADOPT == 0x40186b42, "KFTP_ADOPT");
 _Static_assert(KFTP_SUBMIT == 0x40706b43, "KFTP_SUBMIT");
 _Static_assert(KFTP_RUN == 0xc0e06b44, "KFTP_RUN");
