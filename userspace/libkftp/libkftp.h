@@ -159,7 +159,8 @@ typedef struct KftpOptions {
 #define KFTP_TIMEOUT_DEFAULT_USEC UINT64_C(60000000)
 
 typedef struct KftpResult {
-        char *local;                    /* absolute path of the final file */
+        char *local;                    /* absolute path of the final file; of an upload: its source */
+        char *remote;                   /* of an upload: the path on the server, as it was sent */
         uint64_t bytes;                 /* size of the file; on failure, what a later call may go on from */
         uint64_t resumed_from;          /* how many of them were there before this call */
         uint64_t usec;                  /* of the whole call, waits between attempts included */
@@ -194,6 +195,49 @@ void kftp_result_done(KftpResult *r);
 
 /* Where kftp_get will put the file, and the name of its temporary file; allocated, absolute. */
 int kftp_get_names(const KftpUrl *url, const char *dest, char **final, char **temporary, KftpFailure *f);
+
+/* ---- Several operations over one session ----------------------------------------------------- */
+
+/*
+ * A client has at most one connection. It is kept from one call to the next and used again while host, port, user
+ * and password are the same; retries and their back-off are its options'. For one thread at a time.
+ */
+typedef struct KftpClient KftpClient;
+
+/* The options are copied, what they point to is borrowed until the client is freed. */
+int kftp_client_new(KftpClient **ret, const KftpOptions *options);
+void kftp_client_free(KftpClient *c);           /* takes leave of the server; NULL is fine */
+/* From now on; as user, password and account of the options, borrowed like them. */
+void kftp_client_set_login(KftpClient *c, const char *user, const char *password, const char *account);
+
+/* As kftp_get, over the client's session. */
+int kftp_client_get(KftpClient *c, const KftpUrl *url, const char *dest, KftpResult *ret);
+
+enum kftp_put_way {
+        KFTP_PUT_TEMPORARY = 0,         /* under a temporary name, renamed when it is complete */
+        KFTP_PUT_IN_PLACE,              /* under the final name from the first byte on */
+        KFTP_PUT_APPEND,                /* to what is there (APPE); never tried again once data has flowed */
+        KFTP_PUT_UNIQUE,                /* under a name that the server chooses (STOU) */
+};
+
+typedef struct KftpPutOptions {
+        enum kftp_put_way way;
+        bool directory;                 /* url has to be a directory, also if it does not end in a slash */
+        bool mtime;                     /* give the remote file the time of the local one (MFMT) */
+        bool has_mode;
+        unsigned mode;                  /* SITE CHMOD */
+} KftpPutOptions;
+
+/*
+ * Sends source, a regular file, or "-" for the standard input, to url: a file, or a directory (it ends in a slash or
+ * is one on the server), then under source's last part. The final name appears only with the complete file: it is
+ * sent under a temporary name beside it, its SIZE compared with what was sent, and renamed. The temporary name
+ * tells size and time of the source, so that with resume, and between attempts of one call, a part of it that is
+ * there is gone on from. Standard input that is a pipe is sent once: it cannot be tried again.
+ *
+ * Returns as kftp_get. ret->local is the source, ret->remote the final name.
+ */
+int kftp_client_put(KftpClient *c, const char *source, const KftpUrl *url, const KftpPutOptions *put, KftpResult *ret);
 
 /* Reads a password from a file: regular, not readable by group or others (-EPERM), first line, at
  * most 512 bytes. *f says the fix. The caller frees with explicit_bzero first. */
