@@ -192,6 +192,7 @@ int kftp_get(const KftpUrl *url, const char *dest, const KftpOptions *options, K
 void kftp_result_done(KftpResult *r) {
         free(r->local);
         free(r->reply_text);
+        free(r->sha256);
         kftp_failure_done(&r->failure);
         *r = (KftpResult) {};
 }

@@ -138,6 +138,14 @@ typedef struct KftpCallbacks {
         void *userdata;
 } KftpCallbacks;
 
+/* How a SOCKS5 or HTTP proxy is reached; see kftp_proxy_parse. */
+typedef struct KftpProxy KftpProxy;
+
+/* What is compared when a transfer is complete, besides the number of bytes that arrived. */
+#define KFTP_VERIFY_SIZE  (1U << 0)     /* a server that does not tell the size is refused */
+#define KFTP_VERIFY_MTIME (1U << 1)     /* the file is the same as when it began */
+#define KFTP_VERIFY_HASH  (1U << 2)     /* the server's hash of it; refused where it has none */
+
 /* Zero means the default everywhere but in retries. Strings are borrowed for the duration of the call. */
 typedef struct KftpOptions {
         const char *user;               /* NULL: the URL's, else anonymous */
@@ -153,6 +161,9 @@ typedef struct KftpOptions {
         bool resume;                    /* go on from a partial file if it is of the same remote file */
         KftpCallbacks callbacks;
         KftpControl *control;           /* may be NULL */
+        const KftpProxy *proxy;         /* through which control and data connections go; NULL: none */
+        uint64_t limit_rate;            /* bytes per second, both directions; 0: no limit */
+        unsigned verify;                /* KFTP_VERIFY_* */
 } KftpOptions;
 
 #define KFTP_RETRIES_DEFAULT 3
@@ -175,6 +186,7 @@ typedef struct KftpResult {
         struct kftp_addr data_peer;
         struct kftp_addr data_local;
         bool data_active;               /* the server connected to data_local */
+        char *sha256;                   /* of the file, in hexadecimal; NULL if it was not computed */
         KftpFailure failure;            /* class KFTP_CLASS_OK on success */
 } KftpResult;
 
