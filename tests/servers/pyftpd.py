@@ -16,7 +16,7 @@ def main():
     parser.add_argument("--password", required=True)
     parser.add_argument("--directory", required=True)
     parser.add_argument("--log", required=True)
-    parser.add_argument("--rate", type=int, default=0, help="bytes per second of a download")
+    parser.add_argument("--rate", type=int, default=0, help="bytes per second of a transfer")
     arguments = parser.parse_args()
 
     logging.basicConfig(filename=arguments.log, level=logging.DEBUG, format="%(message)s")
@@ -24,7 +24,7 @@ def main():
     authorizer.add_user(arguments.user, arguments.password, arguments.directory, perm="elradfmwMT")
 
     class DataHandler(ThrottledDTPHandler):
-        write_limit = arguments.rate
+        read_limit = write_limit = arguments.rate
 
     class Handler(FTPHandler):
         pass

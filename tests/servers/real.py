@@ -2,7 +2,8 @@
 """Starts and stops vsftpd, ProFTPD, Pure-FTPd and pyftpdlib, unpacked below build/servers.
 
 Each listens on all IPv4 and IPv6 addresses on a port of its own, lets the system user in whose home
-directory the files are, and logs every command it gets, so that a test can see REST or QUIT.
+directory the files are, read and write, and logs every command it gets, so that a test can see REST or
+QUIT. All that a server can do with files is switched on.
 To be run as root in a guest: it binds /dev/log and the servers read /etc/shadow.
 """
 import os
@@ -28,6 +29,13 @@ def free_port():
         return s.getsockname()[1]
 
 
+def _kill(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 class Server:
     """A server process, its directory, its log. Subclasses say how it is started and what its log means."""
 
@@ -35,12 +43,15 @@ class Server:
     #: a regular expression whose group 1 is a command line in the log
     command_pattern = ""
 
-    def __init__(self, directory, user, password, rate=0, port=0):
-        """rate: bytes per second of a download, 0 for no limit."""
+    def __init__(self, directory, user, password, rate=0, port=0, namespace="", host="127.0.0.1"):
+        """rate: bytes per second of a transfer, 0 for no limit. namespace: of the network, to run in;
+        host: under which address the server is reached from here."""
         self.directory = Path(directory)
         self.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
         self.user, self.password, self.rate = user, password, rate
         self.port = port or free_port()
+        self.prefix = ["ip", "netns", "exec", namespace] if namespace else []
+        self.host = host
         self.log = self.directory / f"{self.name}.log"
         self.log.touch()
         self.process = None
@@ -52,7 +63,7 @@ class Server:
         environment = dict(os.environ, LD_LIBRARY_PATH=LIBRARIES)
         with open(self.directory / "output", "ab") as output:
             self.process = subprocess.Popen(
-                [str(a) for a in self.command()], env=environment, stdin=subprocess.DEVNULL,
+                [str(a) for a in (*self.prefix, *self.command())], env=environment, stdin=subprocess.DEVNULL,
                 stdout=output, stderr=output, start_new_session=True, cwd="/")
         self._await_listening()
         return self
@@ -61,7 +72,7 @@ class Server:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+                socket.create_connection((self.host, self.port), timeout=5).close()
                 return
             except OSError:
                 if self.process.poll() is not None:
@@ -90,6 +101,15 @@ class Server:
         """Ends the server and its sessions at once, as a crash would."""
         self._end(signal.SIGKILL)
 
+    def cut(self):
+        """Kills whoever serves a session, as a crash would. The server goes on listening, or does so again."""
+        sessions = self._family()[1:]
+        for pid in sessions:
+            _kill(pid)
+        if not sessions:  # one process serves all
+            self.kill()
+            self.start()
+
     def _end(self, number):
         if self.process is None:
             return
@@ -101,10 +121,7 @@ class Server:
             self.process.kill()
             self.process.wait()
         for pid in family[1:]:  # sessions outlive the listener, with their sockets
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            _kill(pid)
         self.process = None
 
     def log_text(self):
@@ -119,8 +136,8 @@ class Server:
         text = self.log.read_bytes()[mark:].decode(errors="replace")
         return re.findall(self.command_pattern, text, re.MULTILINE)
 
-    def url(self, path="", host="127.0.0.1"):
-        return f"ftp://{self.user}@{host}:{self.port}/{path}"
+    def url(self, path="", host=""):
+        return f"ftp://{self.user}@{host or self.host}:{self.port}/{path}"
 
 
 class Vsftpd(Server):
@@ -140,6 +157,9 @@ background=NO
 anonymous_enable=NO
 local_enable=YES
 write_enable=YES
+local_umask=022
+mdtm_write=YES
+chmod_enable=YES
 local_max_rate={self.rate}
 pam_service_name=other
 secure_chroot_dir=/run/vsftpd/empty
@@ -163,9 +183,11 @@ class Proftpd(Server):
 
     def command(self):
         configuration = self.directory / "proftpd.conf"
-        limit = f"TransferRate RETR {max(1, self.rate // 1024)}" if self.rate else ""
+        limit = f"TransferRate APPE,RETR,STOR {max(1, self.rate // 1024)}" if self.rate else ""
         configuration.write_text(f"""
 ModulePath {UNPACKED}/usr/lib/proftpd
+LoadModule mod_site_misc.c
+LoadModule mod_digest.c
 ServerName test
 ServerType standalone
 Port {self.port}
@@ -175,6 +197,8 @@ Group nogroup
 UseReverseDNS off
 DelayTable none
 AuthOrder mod_auth_unix.c
+Umask 022
+AllowOverwrite on
 AllowStoreRestart on
 AllowRetrieveRestart on
 WtmpLog off
@@ -198,7 +222,8 @@ class PureFtpd(Server):
         return super().start()
 
     def command(self):
-        limit = ["-T", f":{max(1, self.rate // 1024)}"] if self.rate else []
+        kib = max(1, self.rate // 1024)
+        limit = ["-T", f"{kib}:{kib}"] if self.rate else []
         return [UNPACKED / "usr/sbin/pure-ftpd", "-S", str(self.port), "-l", "unix", "-H", "-d", "-c", "100", "-C", "100",
                 "-g", self.directory / "pid", *limit]
 
