@@ -251,6 +251,94 @@ typedef struct KftpPutOptions {
  */
 int kftp_client_put(KftpClient *c, const char *source, const KftpUrl *url, const KftpPutOptions *put, KftpResult *ret);
 
+/* ---- Listings -------------------------------------------------------------------------------- */
+
+#define KFTP_MODE_UNKNOWN UINT32_MAX
+
+enum kftp_entry_type {
+        KFTP_ENTRY_FILE,
+        KFTP_ENTRY_DIR,
+        KFTP_ENTRY_LINK,
+        KFTP_ENTRY_OTHER,               /* device, socket, ..., or not told */
+};
+
+/* One entry of a directory. Its texts are not terminated, are bytes as the server sent them, without NUL, and are
+ * gone when the callback returns. A name is never empty, "." or ".."; it may hold anything else, even a slash. */
+typedef struct KftpEntry {
+        const char *name;
+        size_t name_len;
+        enum kftp_entry_type type;
+        uint64_t size;                  /* or KFTP_SIZE_UNKNOWN */
+        int64_t mtime;                  /* seconds since 1970, or KFTP_MTIME_UNKNOWN; UTC if the server uses it */
+        uint32_t mtime_precision;       /* of how many seconds mtime is the beginning: 1, 60 or 86400 */
+        uint32_t mode;                  /* permissions, or KFTP_MODE_UNKNOWN */
+        const char *target;             /* of a link, or NULL */
+        size_t target_len;
+} KftpEntry;
+
+/* Returns 0, or a negative errno to stop: the call that lists then returns it. */
+typedef int (*KftpEntryCallback)(void *userdata, const KftpEntry *entry);
+
+typedef struct KftpListOptions {
+        bool all;                       /* also names that begin with a dot, if the server hides them (LIST -a) */
+        bool stat;                      /* by STAT over the control connection: no data connection is needed */
+} KftpListOptions;
+
+typedef struct KftpListing {
+        const char *format;             /* "MLSD", "unix", "DOS"; NULL if there was nothing to be read */
+        uint64_t entries;
+        uint64_t bad;                   /* lines that could not be read: the listing may lack as many entries */
+        char *bad_line;                 /* the first of them, escaped, or NULL */
+        bool file;                      /* url names a file: the one entry is that file */
+        unsigned attempts;
+        KftpFailure failure;            /* class KFTP_CLASS_OK on success */
+} KftpListing;
+
+/*
+ * Lists the directory that url names, or the file, if it is one. The whole listing is received before the callback is
+ * called for the first time, so no entry comes twice; memory does not grow with it. A directory that is not there is a
+ * failure of class KFTP_CLASS_REMOTE, an empty one is none. Returns 0, -errno with ret->failure filled in, or what the
+ * callback returned (the failure is then of class KFTP_CLASS_LOCAL and has no text).
+ */
+int kftp_client_list(
+                KftpClient *c,
+                const KftpUrl *url,
+                const KftpListOptions *options,
+                KftpEntryCallback callback,
+                void *userdata,
+                KftpListing *ret);
+void kftp_listing_done(KftpListing *l);
+
+/* ---- Changes on the server ------------------------------------------------------------------- */
+
+/*
+ * Each of these may be tried again only as far as that does no harm: if the connection is lost after the command was
+ * sent, it is looked whether it has been carried out. ret->reply and reply_text are the server's last words. They
+ * return 0, or -errno with ret->failure filled in; kftp_result_done() frees what is in *ret.
+ */
+
+enum kftp_remove_what {
+        KFTP_REMOVE_FILE = 0,           /* DELE */
+        KFTP_REMOVE_DIRECTORY,          /* RMD: an empty one */
+};
+
+int kftp_client_remove(KftpClient *c, const KftpUrl *url, enum kftp_remove_what what, KftpResult *ret);
+/* parents: makes those that are missing too, and a directory that is there already is fine. */
+int kftp_client_mkdir(KftpClient *c, const KftpUrl *url, bool parents, KftpResult *ret);
+/* To to: a name in the same directory if it has no slash, else a path as KftpUrl's path is. */
+int kftp_client_rename(KftpClient *c, const KftpUrl *url, const char *to, KftpResult *ret);
+/*
+ * One command as it is, over a connection of its own; login, TLS and data commands are refused. line is called for
+ * each line of the reply. A refusal of 4xx or 5xx is a failure of class KFTP_CLASS_REMOTE.
+ */
+int kftp_client_quote(
+                KftpClient *c,
+                const KftpUrl *url,
+                const char *command,
+                void (*line)(void *userdata, const char *text, size_t n),
+                void *userdata,
+                KftpResult *ret);
+
 /* Reads a password from a file: regular, not readable by group or others (-EPERM), first line, at
  * most 512 bytes. *f says the fix. The caller frees with explicit_bzero first. */
 int kftp_read_password_file(const char *path, char **ret, KftpFailure *f);
