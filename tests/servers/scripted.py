@@ -4,25 +4,45 @@
     with ScriptedServer({"f": b"data"}, replies={"SIZE": b"500 What?\\r\\n"}) as server:
         ... server.port ... server.commands ...
 
-A value in `replies` is sent as it is instead of what the server would do: bytes; None for nothing at
-all; or a function(session, argument) that does something else. The greeting is replies[""]. Functions
-have the session's own methods to build on, such as session.send(), session.drip() and session.RETR().
+What is in `replies` under a command's name happens instead of what the server would do:
+
+    bytes                        are sent as they are
+    None                         nothing at all is sent
+    USUAL                        what the server would do
+    function(session, argument)  something else; script.py makes these from steps
+    a list of these              one for each time the command comes, over all sessions; the last one stays
+
+The greeting is replies[""]. Functions have the session's own methods to build on, such as session.send(),
+session.drip(), session.next_command() and, from commands.py, session.RETR().
 """
-import re
+import select
 import socket
 import struct
 import threading
 import time
 
+from servers.commands import Commands
+
+USUAL = object()
+FEATURES = ("SIZE", "MDTM", "REST STREAM", "EPSV", "UTF8")
+
 
 class ScriptedServer:
-    def __init__(self, files=None, replies=None, mtimes=None, host="::"):
-        """host: where to listen; "::" is all addresses, IPv4 ones too."""
+    def __init__(self, files=None, replies=None, mtimes=None, host="::", features=FEATURES, encode=None, delay=0):
+        """host: where to listen; "::" is all addresses, IPv4 ones too. encode: function(bytes) through
+        which all goes that is said. delay: seconds before each answer."""
         self.files = dict(files or {})
+        self.directories = set()
         self.mtimes = dict(mtimes or {})
         self.replies = dict(replies or {})
-        self.commands = []
+        self.features = list(features)
+        self.encode, self.delay = encode, delay
+        self.commands = []     # what all sessions were told
         self.sessions = []
+        self.overtaking = []   # commands that came before the one ahead of them was answered
+        self.urgent = []       # bytes that came out of band
+        self.errors = []       # of the script
+        self._told = {}
         self._lock = threading.Lock()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, 0), family=family, dualstack_ipv6=host == "::", backlog=64)
@@ -32,10 +52,12 @@ class ScriptedServer:
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         self._listener.close()
         for session in self.sessions:
             session.close()
+        if self.errors and kind is None:
+            raise self.errors[0]
 
     def _accept(self):
         while True:
@@ -51,24 +73,43 @@ class ScriptedServer:
         with self._lock:
             self.commands.append(line)
 
+    def verbs(self):
+        """The commands that came, without their arguments and what Telnet puts before them."""
+        return [line.split(" ")[0].upper().lstrip("\udcff\udcf4\udcf2") for line in self.commands]
+
+    def told(self, verb):
+        """What is to be done this time that the command comes."""
+        told = self.replies.get(verb, USUAL)
+        if not isinstance(told, (list, tuple)):
+            return told
+        with self._lock:
+            n = self._told.get(verb, 0)
+            self._told[verb] = n + 1
+        return told[min(n, len(told) - 1)]
+
     def url(self, path="", host="127.0.0.1", user="user"):
         return f"ftp://{user + '@' if user else ''}{host}:{self.port}/{path}"
 
 
-class Session:
-    """One control connection. A method in capitals carries out the command of that name."""
+class Session(Commands):
+    """One control connection."""
 
     def __init__(self, server, connection):
         self.server, self.connection = server, connection
+        self.commands = []
+        self.directory = ""
+        self.renaming = None
+        self.type = "A"
         self.restart = 0
         self.passive = None  # our listening socket
         self.active = None   # where to connect to
         self.open = True
+        self._input = b""
 
     # ---- for scripts
 
     def send(self, data):
-        self.connection.sendall(data)
+        self.connection.sendall(self.server.encode(data) if self.server.encode else data)
 
     def drip(self, data, seconds, for_seconds=3600):
         """Sends data byte by byte, over and over, until the client goes away or the time is up."""
@@ -99,125 +140,82 @@ class Session:
                     pass
                 s.close()
 
-    def open_data(self):
+    def open_data(self, source=None):
+        """source: in active mode, the address that we connect from."""
         if self.passive is not None:
             data, _ = self.passive.accept()
             self.passive.close()
             self.passive = None
             return data
-        data = socket.create_connection(self.active, timeout=30)
+        data = socket.create_connection(self.active, timeout=30, source_address=source)
         self.active = None
         return data
 
-    # ---- the server's loop
+    def next_command(self, seconds=None):
+        """The next line from the client, also in the midst of a command; "" if none comes in that time."""
+        while b"\n" not in self._input:
+            if not select.select([self.connection], [], [], seconds)[0]:
+                return ""
+            more = self.connection.recv(65536)
+            if not more:
+                raise ConnectionResetError("the client has closed the connection")
+            self._input += more
+        raw, _, self._input = self._input.partition(b"\n")
+        self._take_urgent()
+        line = raw.rstrip(b"\r").decode("utf-8", "surrogateescape")
+        self.commands.append(line)
+        self.server.record(line)
+        return line
 
-    def serve(self):
-        try:
-            self._answer("", "", lambda _: self.send(b"220 Scripted server\r\n"))
-            for raw in self.connection.makefile("rb"):
-                line = raw.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
-                self.server.record(line)
-                verb, _, argument = line.partition(" ")
-                verb = verb.upper().lstrip("\udcff\udcf2\udcf4")
-                self._answer(verb, argument, getattr(self, verb, self.unknown) if verb.isalpha() and verb.isascii() else self.unknown)
-        except (OSError, ValueError):
-            pass  # the client or the test has ended the connection
-        finally:
-            self.close()
-
-    def _answer(self, verb, argument, usual):
-        if verb not in self.server.replies:
-            usual(argument)
-            return
-        told = self.server.replies[verb]
-        if callable(told):
+    def answer(self, verb, argument):
+        """Does what the test told, or else what a server does."""
+        told = self.server.told(verb)
+        if told is USUAL:
+            getattr(self, verb, self.unknown)(argument)
+        elif callable(told):
             told(self, argument)
         elif told is not None:
             self.send(told)
 
-    # ---- commands
+    # ---- the server's loop
 
-    def unknown(self, _):
-        self.send(b"500 Unknown command\r\n")
+    def _take_urgent(self):
+        try:
+            self.server.urgent.append(self.connection.recv(1, socket.MSG_OOB | socket.MSG_DONTWAIT))
+        except OSError:
+            pass  # there was none
 
-    def USER(self, _):
-        self.send(b"331 Password please\r\n")
+    def _greet(self):
+        told = self.server.told("")
+        if told is USUAL:
+            self.send(b"220 Scripted server\r\n")
+        elif callable(told):
+            told(self, "")
+        elif told is not None:
+            self.send(told)
 
-    def PASS(self, _):
-        self.send(b"230 Logged in\r\n")
+    def _look_for_more(self):
+        if self.server.delay:
+            time.sleep(self.server.delay)
+        if self._input or select.select([self.connection], [], [], 0)[0]:
+            more = self._input or self.connection.recv(4096, socket.MSG_PEEK)
+            if more:
+                self.server.overtaking.append(more)
 
-    def FEAT(self, _):
-        self.send(b"211-Features:\r\n SIZE\r\n MDTM\r\n REST STREAM\r\n EPSV\r\n UTF8\r\n211 End\r\n")
-
-    def OPTS(self, _):
-        self.send(b"200 OK\r\n")
-
-    TYPE = OPTS
-    NOOP = OPTS
-
-    def SYST(self, _):
-        self.send(b"215 UNIX Type: L8\r\n")
-
-    def PWD(self, _):
-        self.send(b'257 "/" is the directory\r\n')
-
-    def QUIT(self, _):
-        self.send(b"221 Bye\r\n")
-        self.close()
-
-    def ABOR(self, _):
-        self.send(b"226 Nothing to abort\r\n")
-
-    def SIZE(self, name):
-        if name not in self.server.files:
-            self.send(b"550 No such file\r\n")
-        else:
-            self.send(b"213 %d\r\n" % len(self.server.files[name]))
-
-    def MDTM(self, name):
-        if name not in self.server.files:
-            self.send(b"550 No such file\r\n")
-        else:
-            self.send(b"213 %s\r\n" % self.server.mtimes.get(name, "20260102030405").encode())
-
-    def REST(self, offset):
-        self.restart = int(offset)
-        self.send(b"350 Restarting\r\n")
-
-    def _listen(self):
-        if self.passive is not None:
-            self.passive.close()
-        address, family = self.connection.getsockname()[0], self.connection.family
-        self.passive = socket.create_server((address, 0), family=family, dualstack_ipv6=family == socket.AF_INET6)
-        return self.passive.getsockname()[1]
-
-    def EPSV(self, _):
-        self.send(b"229 Entering Extended Passive Mode (|||%d|)\r\n" % self._listen())
-
-    def PASV(self, _):
-        port = self._listen()
-        host = self.connection.getsockname()[0].replace("::ffff:", "").replace(".", ",")
-        self.send(b"227 Entering Passive Mode (%s,%d,%d)\r\n" % (host.encode(), port >> 8, port & 255))
-
-    def EPRT(self, argument):
-        _, _, host, port, _ = argument.split(argument[0])
-        self.active = (host, int(port))
-        self.send(b"200 OK\r\n")
-
-    def PORT(self, argument):
-        n = [int(x) for x in re.findall(r"\d+", argument)]
-        self.active = (".".join(map(str, n[:4])), n[4] << 8 | n[5])
-        self.send(b"200 OK\r\n")
-
-    def RETR(self, name):
-        if name not in self.server.files:
-            self.send(b"550 No such file\r\n")
-            return
-        self.send(b"150 Here it comes\r\n")
-        self.send_file(self.server.files[name][self.restart:])
-        self.send(b"226 Done\r\n")
-
-    def send_file(self, data):
-        self.restart = 0
-        with self.open_data() as connection:
-            connection.sendall(data)
+    def serve(self):
+        try:
+            self._greet()
+            while self.open:
+                verb, _, argument = self.next_command().partition(" ")
+                verb = verb.upper().lstrip("\udcff\udcf2\udcf4")
+                self._look_for_more()
+                if verb.isalpha() and verb.isascii():
+                    self.answer(verb, argument)
+                else:
+                    self.unknown(argument)
+        except (OSError, ValueError):
+            pass  # the client or the test has ended the connection
+        except Exception as e:
+            self.server.errors.append(e)
+        finally:
+            self.close()
