@@ -9,6 +9,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 BUILD = Path(__file__).resolve().parent.parent / "build"
 KFTP = Path("/usr/local/bin/kftp")
@@ -18,6 +19,10 @@ DEVICE = Path("/dev/kftp")
 USER = "ftp-test"
 #: looked for where it must not be, so it is like nothing else
 PASSWORD = "xyzzy-Pa55 wörd%41"
+
+#: each of them is trouble for some shell, some URL, some server or some of their parsers
+HARD_NAMES = ["two words", " leading", "trailing ", "grün-日本.txt", "a*b", "q?x", "[abc]", "{a,b}", "-dash", "--help", "n" * 255,
+              'quo"te', "quo'te", "100%", "%41", "back\\slash", "#hash", "a;b", "a;type=i", "~tilde", ".hidden"]
 
 #: how often a test that loops does so: make soak raises it
 COUNT = int(os.environ.get("KFTP_COUNT", "3"))
@@ -75,6 +80,11 @@ def names(directory):
     return sorted(p.name for p in Path(directory).iterdir())
 
 
+def in_url(name):
+    """A name as a part of a URL's path."""
+    return quote(name, safe="")
+
+
 @dataclass
 class Result:
     status: int
@@ -88,6 +98,11 @@ class Result:
         lines = self.stdout.splitlines()
         assert len(lines) == 1, f"not one line on stdout: {self.stdout!r}"
         return json.loads(lines[0])
+
+    @property
+    def json_lines(self):
+        """The objects that --json printed, one for each file."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
 
     def assert_done(self):
         assert self.status == 0, f"exit status {self.status}: {self.stderr}"
@@ -124,7 +139,7 @@ class Running:
             self.signal(signal.SIGKILL)
             stdout, stderr = self.process.communicate()
             raise AssertionError(f"kftp still ran after {seconds} s:\n{stderr.decode(errors='replace')}\n{state}") from None
-        return Result(self.process.returncode, stdout.decode(), stderr.decode(), time.monotonic() - self.start)
+        return Result(self.process.returncode, os.fsdecode(stdout), stderr.decode(), time.monotonic() - self.start)
 
 
 class Command:
@@ -137,7 +152,8 @@ class Command:
     def start(self, *arguments, prefix=(), **keywords):
         """prefix: a command that runs the command, such as strace."""
         keywords.setdefault("cwd", self.directory)
-        process = subprocess.Popen([str(a) for a in (*prefix, KFTP, *arguments)], stdin=subprocess.DEVNULL,
+        keywords.setdefault("stdin", subprocess.DEVNULL)
+        process = subprocess.Popen([str(a) for a in (*prefix, KFTP, *arguments)],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, **keywords)
         self._running.append(process)
         return Running(process)
@@ -145,11 +161,17 @@ class Command:
     def run(self, *arguments, limit=LIMIT, **keywords):
         return self.start(*arguments, **keywords).wait(limit)
 
-    def start_get(self, *arguments, retries=0, **keywords):
-        return self.start("get", f"--password-file={self.password_file}", f"--retries={retries}", *arguments, **keywords)
+    def start_verb(self, verb, *arguments, retries=0, **keywords):
+        return self.start(verb, f"--password-file={self.password_file}", f"--retries={retries}", *arguments, **keywords)
+
+    def verb(self, verb, *arguments, limit=LIMIT, **keywords):
+        """Logged in; one try only unless retries= says otherwise, so that what fails does so at once."""
+        return self.start_verb(verb, *arguments, **keywords).wait(limit)
+
+    def start_get(self, *arguments, **keywords):
+        return self.start_verb("get", *arguments, **keywords)
 
     def get(self, *arguments, limit=LIMIT, **keywords):
-        """One try only unless retries= says otherwise, so that what fails does so at once."""
         return self.start_get(*arguments, **keywords).wait(limit)
 
     def end_all(self):
