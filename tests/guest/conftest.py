@@ -20,6 +20,9 @@ import support  # noqa: E402
 from servers import real  # noqa: E402
 from support import PASSWORD, USER  # noqa: E402
 
+#: how many tests a guest takes at a time, where several share the work
+CLAIM = 5
+
 KERNEL_TROUBLE = re.compile(r"WARNING:|BUG:|Oops|Call Trace:|INFO: task .* blocked|refcount_t|rcu.*stall|KASAN")
 
 
@@ -33,6 +36,37 @@ def pytest_collection_modifyitems(config, items):
     out = [item for item in items if bool(item.get_closest_marker("slow")) not in wanted]
     config.hook.pytest_deselected(items=out)
     items[:] = [item for item in items if item not in out]
+
+
+def _claimed(items):
+    """The tests that are this guest's: with several guests, whoever comes first takes the next few."""
+    claims = os.environ.get("KFTP_CLAIMS")
+    for first in range(0, len(items), CLAIM):
+        try:
+            if claims:
+                os.mkdir(f"{claims}/tests-{first}")
+        except FileExistsError:
+            continue
+        yield from items[first:first + CLAIM]
+
+
+def pytest_runtestloop(session):
+    """pytest's own loop, over those tests. It has to know the next one, for which it keeps fixtures."""
+    if session.testsfailed and not session.config.option.continue_on_collection_errors:
+        return None  # pytest says what is wrong
+    if session.config.option.collectonly:
+        return True
+    mine = _claimed(session.items)
+    item = next(mine, None)
+    while item:
+        following = next(mine, None)
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        item = following
+    return True
 
 
 @pytest.fixture(scope="session", autouse=True)
