@@ -115,10 +115,24 @@ static void conn_queue(struct file *file, wait_queue_head_t *head, poll_table *p
 {
 	struct kftp_conn *c = container_of(pt, struct kftp_conn, pt);
 
-	if (WARN_ON_ONCE(c->head))
+	if (c->head)	/* a FIFO opened for writing too has a second queue, of no use here */
 		return;
 	c->head = head;
 	add_wait_queue(head, &c->entry);
+}
+
+/* Be woken by a socket, or a pipe if sock is NULL. Takes over the reference to file. */
+void kftp_conn_attach(struct kftp_session *s, struct kftp_conn *c, struct file *file,
+		      struct socket *sock)
+{
+	c->session = s;
+	c->sock = sock;
+	c->head = NULL;
+	WRITE_ONCE(c->want_write, false);
+	c->file = file;
+	init_waitqueue_func_entry(&c->entry, conn_wake);
+	init_poll_funcptr(&c->pt, conn_queue);
+	vfs_poll(file, &c->pt);
 }
 
 /* Takes over sock, also when it fails. */
@@ -128,14 +142,7 @@ static int conn_attach(struct kftp_session *s, struct kftp_conn *c, struct socke
 
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	c->session = s;
-	c->sock = sock;
-	c->head = NULL;
-	WRITE_ONCE(c->want_write, false);
-	c->file = file;
-	init_waitqueue_func_entry(&c->entry, conn_wake);
-	init_poll_funcptr(&c->pt, conn_queue);
-	vfs_poll(file, &c->pt);
+	kftp_conn_attach(s, c, file, sock);
 	return 0;
 }
 
@@ -231,10 +238,10 @@ int kftp_conn_peer(struct kftp_conn *c, struct kftp_addr *a)
 }
 
 /* Return: how many bytes were taken, -EAGAIN, or an error. */
-int kftp_conn_send(struct kftp_conn *c, const void *data, size_t len)
+int kftp_conn_send(struct kftp_conn *c, const void *data, size_t len, int flags)
 {
 	struct kvec kv = { .iov_base = (void *)data, .iov_len = len };
-	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+	struct msghdr msg = { .msg_flags = flags | MSG_DONTWAIT | MSG_NOSIGNAL };
 	int r;
 
 	/* before trying: space that appears in between must wake us */
@@ -243,6 +250,27 @@ int kftp_conn_send(struct kftp_conn *c, const void *data, size_t len)
 	if (r == len)
 		WRITE_ONCE(c->want_write, false);
 	return r;
+}
+
+/* Waiting for room for a whole chunk might be for ever. */
+#define LEAST_SPACE	4096
+
+/* Return: how much may be sent without waiting; 0: nothing, and room will wake us. */
+int kftp_conn_space(struct kftp_conn *c)
+{
+	WRITE_ONCE(c->want_write, true);
+	if (!(vfs_poll(c->file, NULL) & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
+		return 0;
+	return max(sk_stream_wspace(c->sock->sk), LEAST_SPACE);
+}
+
+/* Would sending fail, whatever it is that is sent? */
+bool kftp_conn_is_broken(const struct kftp_conn *c)
+{
+	const struct sock *sk = c->sock->sk;
+
+	return READ_ONCE(sk->sk_err) || READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN ||
+	       READ_ONCE(sk->sk_state) == TCP_CLOSE;
 }
 
 /* Return: how many bytes have come, 0 at the end, -EAGAIN, or an error. */
@@ -281,13 +309,16 @@ void kftp_conn_close(struct kftp_conn *c)
 {
 	if (!c->file)
 		return;
-	kernel_sock_shutdown(c->sock, SHUT_RDWR);
+	if (c->sock)
+		kernel_sock_shutdown(c->sock, SHUT_RDWR);
 	conn_drop(c);
 }
 
 /*
  * As kftp_conn_close(), for a peer that may still be sending: one that is stuck before our full
- * receive buffer would not see a FIN as the end, so it gets a reset (connecting to no address).
+ * receive buffer would not see a FIN as the end, so it gets a reset (connecting to no address); and
+ * so does one that must not take a FIN for the end of an upload. Not after our own FIN, when what was
+ * sent before it may still be on its way.
  */
 void kftp_conn_reset(struct kftp_conn *c)
 {
@@ -295,7 +326,8 @@ void kftp_conn_reset(struct kftp_conn *c)
 
 	if (!c->file)
 		return;
-	if (READ_ONCE(c->sock->sk->sk_state) == TCP_CLOSE_WAIT)
+	if (READ_ONCE(c->sock->sk->sk_state) == TCP_CLOSE_WAIT ||
+	    READ_ONCE(c->sock->sk->sk_shutdown) & SEND_SHUTDOWN)
 		kernel_sock_shutdown(c->sock, SHUT_RDWR);
 	else
 		kernel_connect(c->sock, (void *)&ss, sizeof(ss), O_NONBLOCK);

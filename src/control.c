@@ -19,7 +19,7 @@
 /* Between keep-alive probes of an idle control connection: shorter than firewalls forget. */
 #define KEEPALIVE_SECONDS	60
 
-/* Begin to connect; the first step of a session. */
+/* Begin to connect, or wait for KFTP_ADOPT; the first step of a session. */
 int kftp_control_connect(struct kftp_session *s)
 {
 	const struct kftp_config *config = s->config;
@@ -28,14 +28,14 @@ int kftp_control_connect(struct kftp_session *s)
 	s->rx = kmalloc(KFTP_MAX_LINE, GFP_KERNEL_ACCOUNT);
 	if (!s->rx)
 		return -ENOMEM;
+	kftp_data_forget(s);
 	kftp_session_enter(s, KFTP_STATE_CONNECTING);
 	kftp_session_set_deadline(s, config->connect_timeout);
+	if (config->flags & KFTP_CONNECT_ADOPT)
+		return 1;
 	r = kftp_conn_open(s, &s->control, config->peer.family);
 	if (r)
 		return r;
-	sock_set_keepalive(s->control.sock->sk);
-	tcp_sock_set_keepidle(s->control.sock->sk, KEEPALIVE_SECONDS);
-	tcp_sock_set_keepintvl(s->control.sock->sk, KEEPALIVE_SECONDS);
 	if (config->source.family) {
 		r = kftp_conn_bind(&s->control, &config->source);
 		if (r)
@@ -51,9 +51,14 @@ int kftp_control_connected(struct kftp_session *s)
 	struct kftp_addr local, peer;
 	int r;
 
-	r = kftp_conn_is_up(&s->control);
+	r = s->control.file ? 1 : kftp_adopt_take(s, &s->control);
+	if (r > 0)
+		r = kftp_conn_is_up(&s->control);
 	if (r <= 0)
 		return r ?: -EAGAIN;
+	sock_set_keepalive(s->control.sock->sk);
+	tcp_sock_set_keepidle(s->control.sock->sk, KEEPALIVE_SECONDS);
+	tcp_sock_set_keepintvl(s->control.sock->sk, KEEPALIVE_SECONDS);
 	r = kftp_conn_local(&s->control, &local);
 	if (!r)
 		r = kftp_conn_peer(&s->control, &peer);
@@ -71,24 +76,27 @@ int kftp_control_connected(struct kftp_session *s)
 	return 1;
 }
 
-/* Queue "VERB arg\r\n". With secret, what is shown of it elsewhere is "VERB ****". */
+/*
+ * Queue "VERB arg\r\n", or what there is of it. With secret, what is shown of it elsewhere is
+ * "VERB ****".
+ */
 static int queue_command(struct kftp_session *s, kftp_reply_fn on_reply, const char *verb,
-			 const char *arg, size_t len, bool secret)
+			 const char *arg, size_t len, const char *after, bool secret)
 {
-	size_t verb_len = strlen(verb), n = verb_len;
+	size_t n = strlen(verb), after_len = strlen(after);
 	char *tx;
 
 	if (WARN_ON_ONCE(s->tx || s->on_reply))
 		return -EINVAL;
-	tx = kmalloc(verb_len + 1 + len + 2, GFP_KERNEL_ACCOUNT);
+	tx = kmalloc(n + 1 + len + after_len + 2, GFP_KERNEL_ACCOUNT);
 	if (!tx)
 		return -ENOMEM;
-	memcpy(tx, verb, verb_len);
-	if (arg) {
+	memcpy(tx, verb, n);
+	if (n && arg)
 		tx[n++] = ' ';
-		memcpy(tx + n, arg, len);
-		n += len;
-	}
+	memcpy(tx + n, arg, len);
+	memcpy(tx + n + len, after, after_len);
+	n += len + after_len;
 	tx[n] = '\r';
 	tx[n + 1] = '\n';
 	s->tx = tx;
@@ -121,17 +129,46 @@ static int queue_command(struct kftp_session *s, kftp_reply_fn on_reply, const c
 int kftp_control_command(struct kftp_session *s, kftp_reply_fn on_reply, const char *verb,
 			 const char *arg, size_t len)
 {
-	return queue_command(s, on_reply, verb, arg, len, false);
+	return queue_command(s, on_reply, verb, arg, len, "", false);
+}
+
+/* As kftp_control_command(), with something after the argument. */
+int kftp_control_command_with(struct kftp_session *s, kftp_reply_fn on_reply, const char *verb,
+			      const char *arg, size_t len, const char *after)
+{
+	return queue_command(s, on_reply, verb, arg, len, after, false);
 }
 
 /* As kftp_control_command(), for PASS and ACCT: secret is wiped, and shown nowhere. */
 int kftp_control_secret(struct kftp_session *s, kftp_reply_fn on_reply, const char *verb,
 			struct kftp_text *secret)
 {
-	int r = queue_command(s, on_reply, verb, secret->data, secret->len, true);
+	int r = queue_command(s, on_reply, verb, secret->data, secret->len, "", true);
 
 	kftp_text_wipe(secret);
 	return r;
+}
+
+/**
+ * kftp_control_abort() - Interrupt the transfer that is under way
+ * @s: the session, which owes the transfer's reply
+ * @on_reply: takes that reply, before which the one to ABOR does not come
+ *
+ * RFC 959 section 4.1.3: the Telnet "interrupt process" and "synch" signals, the latter's mark as
+ * urgent data, make those servers look that do not read their control connection meanwhile.
+ *
+ * Return: 0, or an error that ends the session.
+ */
+int kftp_control_abort(struct kftp_session *s, kftp_reply_fn on_reply)
+{
+	static const char interrupt[] = { '\377', '\364', '\377' }, data_mark[] = { '\362' };
+
+	s->on_reply = NULL;
+	s->on_line = NULL;
+	if (kftp_conn_send(&s->control, interrupt, sizeof(interrupt), MSG_OOB) != sizeof(interrupt) ||
+	    kftp_conn_send(&s->control, data_mark, sizeof(data_mark), 0) != sizeof(data_mark))
+		return -ECONNRESET;
+	return kftp_control_command(s, on_reply, "ABOR", NULL, 0);
 }
 
 void kftp_text_wipe(struct kftp_text *t)
@@ -148,7 +185,7 @@ static int flush_command(struct kftp_session *s)
 
 	if (!s->tx)
 		return -EAGAIN;
-	r = kftp_conn_send(&s->control, s->tx + s->tx_sent, s->tx_len - s->tx_sent);
+	r = kftp_conn_send(&s->control, s->tx + s->tx_sent, s->tx_len - s->tx_sent, 0);
 	if (r < 0)
 		return r;
 	s->tx_sent += r;
@@ -171,23 +208,48 @@ static void drop_used_line(struct kftp_session *s)
 	s->rx_used = 0;
 }
 
+/* The lines between the first and the last of a reply go to the request's file. */
+void kftp_control_listing(struct kftp_session *s, const char *line, size_t len)
+{
+	struct kftp_request *q = s->current_request;
+	loff_t pos = q->result.bytes;
+	ssize_t n;
+
+	if (s->reply.lines == 1 || s->reply.complete)
+		return;
+	if (q->length && q->result.bytes + len + 1 > q->length) {
+		kftp_request_abort(s, -EMSGSIZE, false);
+		return;
+	}
+	s->rx[len] = '\n';	/* the line's own end has been cut off there, or behind */
+	n = kernel_write(q->file, line, len + 1, &pos);
+	if (n == len + 1)
+		q->result.bytes += n;
+	else
+		kftp_request_abort(s, n < 0 ? n : -EIO, true);
+}
+
 /* A whole line stands at the start of the buffer, n bytes with its end. */
 static int take_line(struct kftp_session *s, size_t n)
 {
 	int r, len;
 
 	s->rx_used = n;
-	if (++s->lines > (s->on_reply ? KFTP_REPLY_MAX_LINES : MAX_STRAY_LINES))
+	/* a listing has a limit of its own */
+	s->reply.unlimited = s->on_line == kftp_control_listing;
+	if (++s->lines > (s->on_reply ? KFTP_REPLY_MAX_LINES : MAX_STRAY_LINES) &&
+	    !s->reply.unlimited)
 		return -EMSGSIZE;
 	len = kftp_line_clean(s->rx, n);
 	if (len < 0)
 		return len;
-	if (s->on_line)
-		s->on_line(s, s->rx, len);
 	r = kftp_reply_feed(&s->reply, s->rx, len);
-	if (r >= 0)
-		kftp_event_line(s, false, !r && s->reply.code, s->rx, len);
-	return r < 0 ? r : 1;
+	if (r < 0)
+		return r;
+	if (s->on_line && s->reply.code)
+		s->on_line(s, s->rx, len);
+	kftp_event_line(s, false, !r && s->reply.code, s->rx, len);
+	return 1;
 }
 
 /* Return: 1 if a line was taken or bytes have come, -EAGAIN, or an error. */
@@ -212,8 +274,10 @@ static int read_line(struct kftp_session *s)
 /* Nobody has asked for it: some servers say 226 twice, even after the next command was sent. */
 static bool is_stray(struct kftp_session *s)
 {
+	if (s->state == KFTP_STATE_ABORTING)	/* the ABOR may not be out yet */
+		return !s->on_reply;
 	return !s->on_reply || s->tx ||
-	       (s->state == KFTP_STATE_COMMAND && s->reply.code == 226);
+	       (s->state == KFTP_STATE_COMMAND && (s->reply.code == 226 || s->reply.code == 225));
 }
 
 /* More is to come. Only the first one starts the data's deadline: they cost a server nothing. */

@@ -23,6 +23,8 @@ static unsigned int methods(struct kftp_session *s)
 
 	if (s->config->data_mode != KFTP_DATA_ACTIVE)
 		all |= passive_methods;
+	if (s->config->events & KFTP_WANT_DATA)	/* the caller connects, to what he knows best */
+		return passive_methods;
 	if (s->config->data_mode != KFTP_DATA_PASSIVE)
 		all |= active_methods;
 	if (s->info.peer.family != AF_INET)	/* PASV and PORT carry IPv4 only */
@@ -35,10 +37,27 @@ static unsigned int methods_left(struct kftp_session *s, const struct kftp_reque
 	return methods(s) & ~s->refused & ~q->tried;
 }
 
+/* Remembered for the session, and shown to the caller, who may tell the next one. */
+static void set_refused(struct kftp_session *s, unsigned int refused)
+{
+	s->refused = refused;
+	spin_lock(&s->lock);
+	s->info.methods_off = refused;
+	spin_unlock(&s->lock);
+}
+
+/* Begin again with what the caller knows. */
+void kftp_data_forget(struct kftp_session *s)
+{
+	set_refused(s, s->config->methods_off);
+}
+
 void kftp_data_close(struct kftp_session *s)
 {
+	kftp_adopt_stop(s);
 	kftp_conn_reset(&s->data);
 	kftp_conn_close(&s->listener);
+	kftp_conn_close(&s->source);
 }
 
 /*
@@ -51,13 +70,13 @@ int kftp_data_failed(struct kftp_session *s, int error, const struct kftp_reply 
 
 	trace_kftp_data(s->id, q->method, error, &q->result);
 	kftp_data_close(s);
-	s->refused |= BIT(q->method);
+	set_refused(s, s->refused | BIT(q->method));
 	if (!r && !q->open_error)
 		q->open_error = error;
 	if (methods_left(s, q))
 		return kftp_data_open(s, q);
 	/* the next request starts afresh with what this one has tried */
-	s->refused &= ~q->tried;
+	set_refused(s, s->refused & ~q->tried);
 	/* a port that could not be reached says more than a refusal of what was tried instead */
 	if (q->open_error)
 		kftp_request_done(s, q->open_error, NULL);
@@ -91,12 +110,29 @@ static int connect_passive(struct kftp_session *s, struct kftp_request *q)
 	return r < 0 ? kftp_data_failed(s, r, NULL) : 0;
 }
 
+/* The caller is to connect, to the address if the server gave one. */
+static int want_passive(struct kftp_session *s, struct kftp_request *q, const u8 addr[4])
+{
+	struct kftp_addr *peer = &q->result.peer;
+
+	if (q->method == KFTP_PASV) {
+		peer->family = AF_INET;
+		memcpy(peer->addr, addr, 4);
+	}
+	peer->port = htons(q->port);
+	kftp_session_enter(s, KFTP_STATE_OPENING);
+	kftp_session_set_deadline(s, s->config->connect_timeout);
+	kftp_adopt_want(s, KFTP_ROLE_DATA);
+	s->event.type = KFTP_EVENT_DATA_WANTED;
+	return 0;
+}
+
 /* Passive: where the server listens. Active: it will dial when it gets the transfer command. */
 static int on_method(struct kftp_session *s, const struct kftp_reply *r)
 {
 	struct kftp_request *q = s->current_request;
 	int error = 0;
-	u8 addr[4];
+	u8 addr[4] = {};
 
 	if (r->code / 100 != 2)
 		error = -EREMOTEIO;
@@ -106,7 +142,10 @@ static int on_method(struct kftp_session *s, const struct kftp_reply *r)
 		error = kftp_parse_pasv(r->text, r->text_len, addr, &q->port);
 	if (error)
 		return kftp_data_failed(s, error, r);
-	return q->result.active ? kftp_request_advance(s) : connect_passive(s, q);
+	if (q->result.active)
+		return kftp_request_advance(s);
+	return s->config->events & KFTP_WANT_DATA ? want_passive(s, q, addr) :
+						    connect_passive(s, q);
 }
 
 static int listen_active(struct kftp_session *s, struct kftp_request *q)
@@ -146,11 +185,34 @@ static int send_active(struct kftp_session *s, struct kftp_request *q)
 	return kftp_control_command(s, on_method, "EPRT", arg, n);
 }
 
+static int on_announced(struct kftp_session *s, const struct kftp_reply *r)
+{
+	return kftp_request_advance(s);
+}
+
+/*
+ * draft-dd-pret: servers that are many machines want to know what the data connection will be for.
+ * Pure-FTPd lists it and has no use for it.
+ */
+int kftp_data_announce(struct kftp_session *s, struct kftp_request *q)
+{
+	char verb[12];
+
+	if (!(s->info.feat & KFTP_FEAT_PRET) ||
+	    strnstr(s->info.banner, "Pure-FTPd", s->info.banner_len))
+		return 1;
+	scnprintf(verb, sizeof(verb), "PRET %s", q->op->verb);
+	return kftp_control_command(s, on_announced, verb, q->path_len ? q->path : NULL,
+				    q->path_len);
+}
+
 /* The step of a request that opens its data connection, by the first method that is left. */
 int kftp_data_open(struct kftp_session *s, struct kftp_request *q)
 {
 	int r;
 
+	if (!methods_left(s, q))	/* the caller has ruled them all out */
+		set_refused(s, 0);
 	q->method = __ffs(methods_left(s, q));
 	q->tried |= BIT(q->method);
 	q->result.active = active_methods & BIT(q->method);
@@ -173,11 +235,14 @@ int kftp_data_opened(struct kftp_session *s)
 	struct kftp_request *q = s->current_request;
 	int r;
 
-	r = kftp_conn_is_up(&s->data);
+	r = s->data.file ? 1 : kftp_adopt_take(s, &s->data);
+	if (r > 0)
+		r = kftp_conn_is_up(&s->data);
 	if (!r)
 		return -EAGAIN;
 	if (r > 0)
-		r = kftp_conn_local(&s->data, &q->result.local);
+		r = kftp_conn_local(&s->data, &q->result.local) ?:
+		    kftp_conn_peer(&s->data, &q->result.peer);
 	if (r < 0) {
 		r = kftp_data_failed(s, r, NULL);
 		return r ?: 1;

@@ -13,7 +13,9 @@
 
 #include "kftp.h"
 
-#define KFTP_FEATURES	(KFTP_FEATURE_PASSIVE | KFTP_FEATURE_ACTIVE | KFTP_FEATURE_RETR)
+#define KFTP_FEATURES	(KFTP_FEATURE_PASSIVE | KFTP_FEATURE_ACTIVE | KFTP_FEATURE_RETR | \
+			 KFTP_FEATURE_STOR | KFTP_FEATURE_LIST | KFTP_FEATURE_ADOPT | \
+			 KFTP_FEATURE_RANGE | KFTP_FEATURE_PIPE | KFTP_FEATURE_RAW)
 
 /* the same in 32-bit and 64-bit programs, and for ever */
 static_assert(sizeof(struct kftp_addr) == 24);
@@ -64,14 +66,6 @@ static long ioctl_info(struct kftp_session *s, struct kftp_info __user *arg)
 	return copy_to_user(arg, &info, info.size) ? -EFAULT : 0;
 }
 
-static long ioctl_connect(struct kftp_session *s, const void __user *arg)
-{
-	struct kftp_connect connect;
-	int r = copy_in(&connect, sizeof(connect), arg);
-
-	return r ?: kftp_session_connect(s, &connect);
-}
-
 /* Only the one who armed the session may work with it. */
 static int check_owner(struct kftp_session *s)
 {
@@ -83,42 +77,17 @@ static int check_owner(struct kftp_session *s)
 	return kftp_session_is_mine(config) ? 0 : -EPERM;
 }
 
-static long ioctl_submit(struct kftp_session *s, const void __user *arg)
-{
-	struct kftp_submit submit;
-	int r = copy_in(&submit, sizeof(submit), arg);
-
-	return r ?: check_owner(s) ?: kftp_request_submit(s, &submit);
-}
-
-static long ioctl_adopt(struct kftp_session *s, const void __user *arg)
-{
-	struct kftp_adopt adopt;
-	int r = copy_in(&adopt, sizeof(adopt), arg);
-
-	return r ?: check_owner(s) ?: -EOPNOTSUPP;
-}
-
-static long ioctl_tls(struct kftp_session *s, const void __user *arg)
-{
-	struct kftp_tls tls;
-	int r = copy_in(&tls, sizeof(tls), arg);
-
-	return r ?: check_owner(s) ?: -EOPNOTSUPP;
-}
-
-static long ioctl_cancel(struct kftp_session *s, const void __user *arg)
-{
-	struct kftp_cancel cancel;
-	int r = copy_in(&cancel, sizeof(cancel), arg);
-
-	return r ?: kftp_request_cancel(s, &cancel);
-}
-
 static long kftp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct kftp_session *s = file->private_data;
 	void __user *p = (void __user *)arg;
+	union {
+		struct kftp_connect connect;
+		struct kftp_adopt adopt;
+		struct kftp_submit submit;
+		struct kftp_tls tls;
+		struct kftp_cancel cancel;
+	} in;
 
 	if (_IOC_TYPE(cmd) != KFTP_IOC_MAGIC)
 		return -ENOTTY;
@@ -127,17 +96,21 @@ static long kftp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case _IOC_NR(KFTP_INFO):
 		return ioctl_info(s, p);
 	case _IOC_NR(KFTP_CONNECT):
-		return ioctl_connect(s, p);
+		return copy_in(&in.connect, sizeof(in.connect), p) ?:
+		       kftp_session_connect(s, &in.connect);
 	case _IOC_NR(KFTP_ADOPT):
-		return ioctl_adopt(s, p);
+		return copy_in(&in.adopt, sizeof(in.adopt), p) ?: check_owner(s) ?:
+		       kftp_adopt(s, &in.adopt);
 	case _IOC_NR(KFTP_SUBMIT):
-		return ioctl_submit(s, p);
+		return copy_in(&in.submit, sizeof(in.submit), p) ?: check_owner(s) ?:
+		       kftp_request_submit(s, &in.submit);
 	case _IOC_NR(KFTP_RUN):
 		return kftp_session_run(file, s, p);
 	case _IOC_NR(KFTP_TLS):
-		return ioctl_tls(s, p);
+		return copy_in(&in.tls, sizeof(in.tls), p) ?: check_owner(s) ?: -EOPNOTSUPP;
 	case _IOC_NR(KFTP_CANCEL):
-		return ioctl_cancel(s, p);
+		return copy_in(&in.cancel, sizeof(in.cancel), p) ?:
+		       kftp_request_cancel(s, &in.cancel);
 	}
 	return -ENOTTY;
 }

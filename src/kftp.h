@@ -50,17 +50,19 @@ struct kftp_config {
 	struct kftp_text user;		/* RUN from here on: wiped once sent */
 	struct kftp_text password;
 	struct kftp_text account;
+	struct kftp_text host;
+	u32 methods_off;
 	/* whose session it is */
 	struct mm_struct *mm;
 	struct net *net;
 	const struct cred *cred;
 };
 
-/* A socket and the session's own entry on its wait queue. */
+/* A socket, or a pipe, and the session's own entry on its wait queue. */
 struct kftp_conn {
 	struct kftp_session *session;
 	struct file *file;		/* NULL: there is none */
-	struct socket *sock;		/* of file */
+	struct socket *sock;		/* of file; NULL: a pipe */
 	poll_table pt;
 	wait_queue_entry_t entry;
 	wait_queue_head_t *head;
@@ -102,10 +104,25 @@ typedef int (*kftp_step_fn)(struct kftp_session *s, struct kftp_request *q);
 /* Takes the final reply to a command. Returns 0, or an error that ends the session. */
 typedef int (*kftp_reply_fn)(struct kftp_session *s, const struct kftp_reply *r);
 
+/* What a request has to have, or may have; all else is refused. */
+#define KFTP_NEEDS_PATH		BIT(0)
+#define KFTP_MAY_PATH		BIT(1)
+#define KFTP_NEEDS_PATH2	BIT(2)
+#define KFTP_NEEDS_FILE		BIT(3)
+#define KFTP_RESTARTS		BIT(4)	/* offset, and the flags of kftp_submit */
+#define KFTP_MAY_LENGTH		BIT(5)
+#define KFTP_NEEDS_DIGEST	BIT(6)
+#define KFTP_MAY_MTIME		BIT(7)
+#define KFTP_MAY_MODE		BIT(8)
+/* What kind of a request it is. */
+#define KFTP_UPLOADS		BIT(9)
+#define KFTP_LISTS		BIT(10)	/* length is a limit, not a range */
+#define KFTP_ASCII		BIT(11)	/* wants TYPE A */
+
 struct kftp_operation {
-	const kftp_step_fn *steps;	/* NULL: not built */
-	bool needs_path;
-	bool needs_file;
+	const kftp_step_fn *steps;
+	const char *verb;
+	unsigned int flags;
 };
 
 struct kftp_request {
@@ -115,8 +132,12 @@ struct kftp_request {
 	u32 flags;
 	u64 user_data;
 	u64 offset;
+	u64 length;			/* 0: all */
 	u64 expect_size;
 	s64 expect_mtime;
+	s64 mtime;
+	u32 mode;
+	u32 digest;
 	struct file *file;
 	bool ending;			/* lock: cancelled or being aborted */
 	/* RUN */
@@ -128,14 +149,19 @@ struct kftp_request {
 	unsigned int strangers;		/* that have dialled in */
 	bool preliminary;		/* a 1xx came */
 	bool data_ended;
+	bool cut;			/* by us: length has come */
+	bool copies;			/* its file cannot be spliced to a socket */
 	int data_error;
+	u32 acked;			/* TCP's, when it was last looked at */
+	unsigned int attempt;		/* of several forms of a command */
 	ktime_t begun;
 	struct kftp_result result;
 	u32 path_len;
-	char path[];
+	u32 path2_len;
+	char path[];			/* path2 follows it */
 };
 
-/* Bytes that came from the network and wait to be written to the file. */
+/* Bytes on their way between the network and the file. */
 struct kftp_buffer {
 	struct page *page;
 	unsigned int order;
@@ -180,13 +206,17 @@ struct kftp_session {
 	unsigned int requests;		/* lock: all of the above */
 	bool cancel_current;		/* lock */
 	bool cancel_session;		/* lock */
+	bool adopt_wanted;		/* lock: KFTP_ADOPT may post, once */
+	bool adopt_posted;		/* lock */
+	enum kftp_role adopt_role;	/* lock */
+	struct file *adopted;		/* lock: what it has posted; NULL: there is none to be had */
 	struct kftp_info info;		/* lock: the snapshot that KFTP_INFO and fdinfo show */
 
 	/* RUN */
 	enum kftp_state state;
 	unsigned long deadline;		/* jiffies */
 	struct kftp_event event;
-	struct kftp_buffer held;	/* after a short write */
+	struct kftp_buffer held;	/* after a short write, or a short send */
 	unsigned long progress_at;	/* jiffies */
 
 	struct kftp_conn control;
@@ -203,8 +233,13 @@ struct kftp_session {
 
 	struct kftp_conn data;
 	struct kftp_conn listener;
-	unsigned int refused;		/* methods that the server has refused, as bits */
+	struct kftp_conn source;	/* a pipe that is uploaded */
+	unsigned int refused;		/* methods that do not work here, as bits */
+	unsigned int mfmt_off;		/* ways to set a time that do not work here, as bits */
 	bool restart_pending;		/* REST accepted and not yet used up */
+	bool fragile;			/* the server falls over commands that it does not know */
+	char type;			/* of the representation: 'A', 'I', 0 */
+	const struct kftp_login *login;	/* the next step */
 
 	int closed_error;
 	u16 closed_reply;
@@ -215,6 +250,7 @@ struct kftp_session {
 /* main.c */
 extern struct workqueue_struct *kftp_wq;
 extern bool kftp_allow_userns;
+extern bool kftp_allow_connect;
 
 /* device.c */
 extern const struct file_operations kftp_fops;
@@ -244,6 +280,7 @@ int kftp_request_cancel(struct kftp_session *s, const struct kftp_cancel *arg);
 int kftp_request_next(struct kftp_session *s);
 int kftp_request_advance(struct kftp_session *s);
 void kftp_request_note_reply(struct kftp_request *q, const struct kftp_reply *r);
+bool kftp_request_abandoned(struct kftp_session *s);
 void kftp_request_done(struct kftp_session *s, int error, const struct kftp_reply *r);
 void kftp_request_abort(struct kftp_session *s, int error, bool local_file);
 void kftp_request_drop_all(struct kftp_session *s);
@@ -259,9 +296,13 @@ int kftp_conn_connect(struct kftp_conn *c, const struct kftp_addr *peer);
 int kftp_conn_is_up(struct kftp_conn *c);
 int kftp_conn_listen(struct kftp_conn *c);
 int kftp_conn_accept(struct kftp_conn *listener, struct kftp_conn *c);
+void kftp_conn_attach(struct kftp_session *s, struct kftp_conn *c, struct file *file,
+		      struct socket *sock);
 int kftp_conn_local(struct kftp_conn *c, struct kftp_addr *a);
 int kftp_conn_peer(struct kftp_conn *c, struct kftp_addr *a);
-int kftp_conn_send(struct kftp_conn *c, const void *data, size_t len);
+int kftp_conn_send(struct kftp_conn *c, const void *data, size_t len, int flags);
+int kftp_conn_space(struct kftp_conn *c);
+bool kftp_conn_is_broken(const struct kftp_conn *c);
 int kftp_conn_receive(struct kftp_conn *c, void *data, size_t len);
 int kftp_conn_receive_page(struct kftp_conn *c, struct page *page, size_t len);
 void kftp_conn_close(struct kftp_conn *c);
@@ -273,30 +314,49 @@ int kftp_control_connected(struct kftp_session *s);
 int kftp_control_step(struct kftp_session *s);
 int kftp_control_command(struct kftp_session *s, kftp_reply_fn on_reply, const char *verb,
 			 const char *arg, size_t len);
+int kftp_control_command_with(struct kftp_session *s, kftp_reply_fn on_reply, const char *verb,
+			      const char *arg, size_t len, const char *after);
 int kftp_control_secret(struct kftp_session *s, kftp_reply_fn on_reply, const char *verb,
 			struct kftp_text *secret);
+int kftp_control_abort(struct kftp_session *s, kftp_reply_fn on_reply);
+void kftp_control_listing(struct kftp_session *s, const char *line, size_t len);
 void kftp_control_close(struct kftp_session *s);
 void kftp_text_wipe(struct kftp_text *t);
+
+/* adopt.c: sockets that the caller has connected */
+int kftp_adopt(struct kftp_session *s, const struct kftp_adopt *arg);
+void kftp_adopt_want(struct kftp_session *s, enum kftp_role role);
+int kftp_adopt_take(struct kftp_session *s, struct kftp_conn *c);
+void kftp_adopt_stop(struct kftp_session *s);
 
 /* login.c */
 void kftp_login_banner(struct kftp_session *s, const char *line, size_t len);
 int kftp_login_greeting(struct kftp_session *s, const struct kftp_reply *r);
+int kftp_login_type(struct kftp_session *s, char type, kftp_reply_fn on_reply);
 
 /* data.c: the data connection */
+int kftp_data_announce(struct kftp_session *s, struct kftp_request *q);
 int kftp_data_open(struct kftp_session *s, struct kftp_request *q);
 int kftp_data_opened(struct kftp_session *s);
 int kftp_data_failed(struct kftp_session *s, int error, const struct kftp_reply *r);
 int kftp_data_accept(struct kftp_session *s, struct kftp_request *q);
+void kftp_data_forget(struct kftp_session *s);
 void kftp_data_close(struct kftp_session *s);
 
-/* transfer.c: requests from their first command to their last reply */
+/* command.c: requests whose result is a reply, and the steps that all share */
 extern const struct kftp_operation kftp_operations[KFTP_OP_QUIT + 1];
+bool kftp_raw_is_allowed(const char *line, size_t len);
+
+/* transfer.c: requests that move data, from REST to their last reply */
+int kftp_transfer_restart(struct kftp_session *s, struct kftp_request *q);
+int kftp_transfer_begin(struct kftp_session *s, struct kftp_request *q);
 bool kftp_transfer_survives(const struct kftp_request *q);
 int kftp_transfer_expired(struct kftp_session *s);
 int kftp_transfer_step(struct kftp_session *s, struct kftp_call *call);
 
 /* mover.c: socket <-> file */
 int kftp_move_in(struct kftp_session *s, struct kftp_request *q, struct kftp_call *call);
+int kftp_move_out(struct kftp_session *s, struct kftp_request *q, struct kftp_call *call);
 void kftp_buffer_free(struct kftp_buffer *b);
 
 #endif /* KFTP_KFTP_H */

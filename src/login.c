@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From the greeting to a session that is ready: USER, PASS, ACCT, FEAT, OPTS UTF8, TYPE.
+ * From the greeting to a session that is ready, as a list of steps: HOST, USER, PASS, ACCT, FEAT, CLNT,
+ * OPTS UTF8, LANG, TYPE.
  *
- * Each function takes the reply to one command and sends the next; read them from the bottom up.
- * RFC 959 section 5.4 has the replies that each may get.
+ * RFC 959 section 5.4 has the replies that each may get. What only makes things better may be
+ * refused.
  */
 #include <linux/string.h>
 
@@ -13,25 +14,34 @@
 static const char anonymous[] = "anonymous";
 static const char anonymous_password[] = "anonymous@";
 
-static int on_type(struct kftp_session *s, const struct kftp_reply *r)
+/* One step: what it sends, if it has something to send. Returns as kftp_step_fn. */
+struct kftp_login {
+	int (*send)(struct kftp_session *s);
+};
+
+static int advance(struct kftp_session *s)
 {
-	if (r->code / 100 != 2) {	/* some answer 226 */
-		kftp_session_end(s, -EREMOTEIO, r);
-		return 0;
-	}
-	kftp_session_enter(s, KFTP_STATE_READY);
-	s->event.type = KFTP_EVENT_CONNECTED;
-	s->event.reply = r->code;
-	s->event.text = r->text;
-	s->event.text_len = r->text_len;
+	int r;
+
+	do {
+		r = (s->login++)->send(s);
+	} while (r > 0);
+	return r;
+}
+
+/* Whatever the server says to it. */
+static int on_any(struct kftp_session *s, const struct kftp_reply *r)
+{
+	return advance(s);
+}
+
+static int refused(struct kftp_session *s, const struct kftp_reply *r)
+{
+	kftp_session_end(s, -EKEYREJECTED, r);
 	return 0;
 }
 
-/* Also takes the reply to OPTS: servers that speak UTF-8 anyway refuse it, or say 202. */
-static int send_type(struct kftp_session *s, const struct kftp_reply *r)
-{
-	return kftp_control_command(s, on_type, "TYPE", "I", 1);
-}
+/* ---- FEAT, and what it announces ----------------------------------------------------------- */
 
 static void on_feat_line(struct kftp_session *s, const char *line, size_t len)
 {
@@ -50,27 +60,67 @@ static int on_feat(struct kftp_session *s, const struct kftp_reply *r)
 	else
 		s->info.feat = 0;
 	spin_unlock(&s->lock);
-	if (s->info.feat & KFTP_FEAT_UTF8)
-		return kftp_control_command(s, send_type, "OPTS", "UTF8 ON", 7);
-	return send_type(s, r);
+	return advance(s);
 }
 
-static int logged_in(struct kftp_session *s)
+/* RFC 2389; once, unless it was refused before login. */
+static int send_feat(struct kftp_session *s)
 {
-	kftp_config_wipe(s->config);
+	int r;
+
+	if (s->fragile || s->info.feat & KFTP_FEAT_ASKED)
+		return 1;
+	r = kftp_control_command(s, on_feat, "FEAT", NULL, 0);
 	s->on_line = on_feat_line;
-	return kftp_control_command(s, on_feat, "FEAT", NULL, 0);
+	return r;
 }
 
-static int refused(struct kftp_session *s, const struct kftp_reply *r)
+/* HOST comes before USER, so this has to come before that. */
+static int send_early_feat(struct kftp_session *s)
 {
-	kftp_session_end(s, -EKEYREJECTED, r);
-	return 0;
+	return s->config->host.data ? send_feat(s) : 1;
 }
+
+static int if_announced(struct kftp_session *s, u64 feat, const char *verb, const char *arg)
+{
+	if ((s->info.feat & feat) != feat)
+		return 1;
+	return kftp_control_command(s, on_any, verb, arg, strlen(arg));
+}
+
+/* RFC 7151 section 3; a server that does not know the name goes on as its default host. */
+static int send_host(struct kftp_session *s)
+{
+	return s->config->host.data ?
+	       if_announced(s, KFTP_FEAT_HOST, "HOST", s->config->host.data) : 1;
+}
+
+/* Some servers speak UTF-8 only with clients that have said their name. */
+static int send_client(struct kftp_session *s)
+{
+	return if_announced(s, KFTP_FEAT_CLNT, "CLNT", "kftp");
+}
+
+/* Servers that speak UTF-8 anyway refuse it, or say 202. */
+static int send_utf8(struct kftp_session *s)
+{
+	return if_announced(s, KFTP_FEAT_UTF8, "OPTS", "UTF8 ON");
+}
+
+/* RFC 2640 section 4: in the language in which we know what replies mean. */
+static int send_language(struct kftp_session *s)
+{
+	return if_announced(s, KFTP_FEAT_LANG | KFTP_FEAT_LANG_FOREIGN, "LANG", "EN");
+}
+
+/* ---- USER, PASS, ACCT ---------------------------------------------------------------------- */
 
 static int on_acct(struct kftp_session *s, const struct kftp_reply *r)
 {
-	return r->code / 100 == 2 ? logged_in(s) : refused(s, r);
+	if (r->code / 100 != 2)
+		return refused(s, r);
+	kftp_config_wipe(s->config);
+	return advance(s);
 }
 
 static int send_acct(struct kftp_session *s, const struct kftp_reply *r)
@@ -113,12 +163,52 @@ static int send_user(struct kftp_session *s)
 	return kftp_control_command(s, on_user, "USER", anonymous, sizeof(anonymous) - 1);
 }
 
+/* ---- TYPE, and the list of all steps ------------------------------------------------------- */
+
+/* Image, as files are, or ASCII, as listings are (RFC 959 section 3.1.1). */
+int kftp_login_type(struct kftp_session *s, char type, kftp_reply_fn on_reply)
+{
+	return kftp_control_command(s, on_reply, "TYPE", type == 'A' ? "A" : "I", 1);
+}
+
+static int on_type(struct kftp_session *s, const struct kftp_reply *r)
+{
+	if (r->code / 100 != 2) {	/* some answer 226 */
+		kftp_session_end(s, -EREMOTEIO, r);
+		return 0;
+	}
+	s->type = 'I';
+	kftp_session_enter(s, KFTP_STATE_READY);
+	s->event.type = KFTP_EVENT_CONNECTED;
+	s->event.reply = r->code;
+	s->event.text = r->text;
+	s->event.text_len = r->text_len;
+	return 0;
+}
+
+static int send_type(struct kftp_session *s)
+{
+	return kftp_login_type(s, 'I', on_type);
+}
+
+static const struct kftp_login steps[] = {
+	{ send_early_feat },
+	{ send_host },
+	{ send_user },
+	{ send_feat },
+	{ send_client },
+	{ send_utf8 },
+	{ send_language },
+	{ send_type },
+};
+
+#define AFTER_USER	3
+
 /* The first line of the greeting, which may have many, is what the server calls itself. */
 void kftp_login_banner(struct kftp_session *s, const char *line, size_t len)
 {
-	if (!len)
-		return;
 	s->on_line = NULL;
+	s->fragile = strnstr(line, "NetWare", len);	/* its version 5 does not survive FEAT */
 	spin_lock(&s->lock);
 	s->info.banner_len = min_t(size_t, len, sizeof(s->info.banner));
 	memcpy(s->info.banner, line, s->info.banner_len);
@@ -135,5 +225,8 @@ int kftp_login_greeting(struct kftp_session *s, const struct kftp_reply *r)
 		return 0;
 	}
 	kftp_session_enter(s, KFTP_STATE_LOGIN);
-	return r->code == 230 ? logged_in(s) : send_user(s);
+	if (r->code == 230)	/* we are in already */
+		kftp_config_wipe(s->config);
+	s->login = &steps[r->code == 230 ? AFTER_USER : 0];
+	return advance(s);
 }

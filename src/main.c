@@ -14,6 +14,10 @@ bool kftp_allow_userns;
 module_param_named(allow_userns, kftp_allow_userns, bool, 0644);
 MODULE_PARM_DESC(allow_userns, "let openers in other user namespaces in (default: no)");
 
+bool kftp_allow_connect = true;
+module_param_named(connect, kftp_allow_connect, bool, 0644);
+MODULE_PARM_DESC(connect, "connect and listen; if not, callers hand connections over (default: yes)");
+
 static struct miscdevice kftp_misc = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "kftp",

@@ -5,14 +5,20 @@
  * Bytes are received into one compound page that belongs to the RUN call, and written from there
  * with kernel_write(), in the caller's context: his limits, quotas and memory group apply. Only
  * when writing is cut short by a signal does the session keep the page until all is written.
+ *
+ * An upload is spliced: the page cache's own pages go to the socket. What cannot be spliced, a pipe
+ * or a file system without the call, is read into a page that the session keeps until it is sent.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/splice.h>
+#include <net/sock.h>
 
 #include "kftp.h"
 
-#define CHUNK_ORDER	get_order(64 * 1024)
+#define CHUNK		(64 * 1024)
+#define CHUNK_ORDER	get_order(CHUNK)
 
 void kftp_buffer_free(struct kftp_buffer *b)
 {
@@ -39,15 +45,17 @@ static int buffer_alloc(struct kftp_buffer *b)
 
 static void count_bytes(struct kftp_session *s, struct kftp_request *q, size_t n)
 {
+	bool out = q->op->flags & KFTP_UPLOADS;
+
 	q->result.bytes += n;
-	kftp_session_count(s, &s->info.bytes_in, n);
+	kftp_session_count(s, out ? &s->info.bytes_out : &s->info.bytes_in, n);
 }
 
 /*
- * Was it a signal, not the file? Then -EINTR: the rest is written in the next RUN. Without a signal
+ * Was it a signal, not the file? Then -EINTR: the rest is done in the next RUN. Without a signal
  * a file system has no business saying so, and nobody else may get to see it.
  */
-static int write_error(ssize_t n)
+static int file_error(ssize_t n)
 {
 	switch (n) {
 	case -EINTR:
@@ -70,7 +78,7 @@ static int write_out(struct kftp_session *s, struct kftp_request *q, struct kftp
 		ssize_t n = kernel_write(q->file, page_address(b->page) + b->start, b->len, &pos);
 
 		if (n <= 0)
-			return write_error(n);
+			return file_error(n);
 		b->start += n;
 		b->len -= n;
 		count_bytes(s, q, n);
@@ -84,9 +92,13 @@ static int write_chunk(struct kftp_session *s, struct kftp_request *q, struct kf
 {
 	int r = write_out(s, q, b);
 
-	/* a server that never stops does not fill the disk */
+	/* a server that never stops does not fill the disk, or the memory */
 	if (!r && q->result.has_size && q->offset + q->result.bytes > q->result.size) {
 		kftp_request_abort(s, -EBADMSG, false);
+		return 0;
+	}
+	if (!r && q->op->flags & KFTP_LISTS && q->length && q->result.bytes > q->length) {
+		kftp_request_abort(s, -EMSGSIZE, false);
 		return 0;
 	}
 	if (!r)
@@ -102,12 +114,15 @@ static int write_chunk(struct kftp_session *s, struct kftp_request *q, struct kf
 	return 0;
 }
 
-static size_t room(const struct kftp_buffer *b, const struct kftp_call *call)
+/* How much of size may be moved now, for this call and this request. */
+static size_t room(const struct kftp_request *q, const struct kftp_call *call, size_t size)
 {
-	size_t n = PAGE_SIZE << b->order;
+	u64 n = size;
 
 	if (call->max_bytes)
-		n = min_t(u64, n, call->max_bytes - call->moved);
+		n = min(n, call->max_bytes - call->moved);
+	if (q->length && !(q->op->flags & KFTP_LISTS))
+		n = min(n, q->length - q->result.bytes);
 	return n;
 }
 
@@ -136,11 +151,109 @@ int kftp_move_in(struct kftp_session *s, struct kftp_request *q, struct kftp_cal
 	r = buffer_alloc(b);
 	if (r)
 		return r;
-	r = kftp_conn_receive_page(&s->data, b->page, room(b, call));
+	r = kftp_conn_receive_page(&s->data, b->page,
+				   room(q, call, PAGE_SIZE << b->order));
 	if (r <= 0)
 		return r;
 	b->start = 0;
 	b->len = r;
 	call->moved += r;
 	return write_chunk(s, q, b);
+}
+
+/* The file, or with a signal pending nobody, has failed. Return: -EINTR, or 0 after giving up. */
+static int source_failed(struct kftp_session *s, ssize_t n)
+{
+	int r = file_error(n);
+
+	if (r == -EINTR)
+		return r;
+	kftp_request_abort(s, r, true);
+	return 0;
+}
+
+static int splice_chunk(struct kftp_session *s, struct kftp_request *q, size_t len)
+{
+	loff_t pos = q->offset + q->result.bytes, out = 0;
+	ssize_t n;
+
+	/* it has no MSG_NOSIGNAL: the caller blocks SIGPIPE for what this does not catch */
+	if (kftp_conn_is_broken(&s->data))
+		return sock_error(s->data.sock->sk) ?: -EPIPE;
+	n = do_splice_direct(q->file, &pos, s->data.file, &out, len, 0);
+	if (n >= 0 || n == -EAGAIN || kftp_conn_is_broken(&s->data))
+		return n;
+	if (n != -EINVAL)
+		return source_failed(s, n);
+	q->copies = true;	/* the file system cannot do it */
+	return 1;
+}
+
+/* Read a chunk, unless there is one left. Return: 1, 0 at the end, -EAGAIN, or as source_failed(). */
+static int fill_held(struct kftp_session *s, struct kftp_request *q, size_t len)
+{
+	struct kftp_buffer *b = &s->held;
+	loff_t pos = q->offset + q->result.bytes;
+	ssize_t n;
+
+	if (b->len)
+		return 1;
+	n = buffer_alloc(b);
+	if (n)
+		return n;
+	n = kernel_read(q->file, page_address(b->page), min(len, PAGE_SIZE << b->order), &pos);
+	if (n < 0 && n != -EAGAIN)
+		return source_failed(s, n);
+	if (n <= 0)
+		return n;
+	b->start = 0;
+	b->len = n;
+	return 1;
+}
+
+static int copy_chunk(struct kftp_session *s, struct kftp_request *q, size_t len)
+{
+	struct kftp_buffer *b = &s->held;
+	int r;
+
+	r = fill_held(s, q, len);
+	if (r <= 0)
+		return r;
+	r = kftp_conn_send(&s->data, page_address(b->page) + b->start, min_t(size_t, b->len, len),
+			   0);
+	if (r > 0) {
+		b->start += r;
+		b->len -= r;
+	}
+	return r;
+}
+
+/**
+ * kftp_move_out() - Read or splice one chunk and send it
+ * @s: the session
+ * @q: the running request, with a data connection
+ * @call: the RUN this is done for, with less moved than max_bytes
+ *
+ * A failure of the file gives the request up and returns 0; the state tells.
+ *
+ * Return: 1 if bytes were moved, 0 at the end of the file or of what is wanted of it, -EAGAIN, -EINTR,
+ * or an error of the data connection.
+ */
+int kftp_move_out(struct kftp_session *s, struct kftp_request *q, struct kftp_call *call)
+{
+	size_t len = room(q, call, CHUNK);
+	bool copied = q->copies;
+	int r;
+
+	if (!len)
+		return 0;
+	r = kftp_conn_space(&s->data);
+	if (r <= 0)
+		return r ?: -EAGAIN;
+	r = copied ? copy_chunk(s, q, len) : splice_chunk(s, q, min_t(size_t, len, r));
+	if (r <= 0 || q->copies != copied)
+		return r;
+	count_bytes(s, q, r);
+	call->moved += r;
+	return 1;
 }

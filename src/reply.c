@@ -99,7 +99,7 @@ static unsigned int line_code(const char *line, size_t len)
  * its middle may begin with any digits. Empty lines before a reply are skipped.
  *
  * Return: 1 if the reply is complete, 0 if it goes on, -EPROTO if this cannot begin a reply,
- * -EMSGSIZE if it has too many lines or bytes.
+ * -EMSGSIZE if it has too many lines or bytes and is limited.
  */
 int kftp_reply_feed(struct kftp_reply *r, const char *line, size_t len)
 {
@@ -108,7 +108,8 @@ int kftp_reply_feed(struct kftp_reply *r, const char *line, size_t len)
 
 	r->lines++;
 	r->bytes += len + 2;
-	if (r->lines > KFTP_REPLY_MAX_LINES || r->bytes > KFTP_REPLY_MAX_BYTES)
+	if (!r->unlimited &&
+	    (r->lines > KFTP_REPLY_MAX_LINES || r->bytes > KFTP_REPLY_MAX_BYTES))
 		return -EMSGSIZE;
 	if (!r->code) {
 		if (!len)
@@ -337,46 +338,48 @@ static bool lists(const char *line, size_t len, const char *word)
 	return false;
 }
 
+#define PLAIN(name)	{ #name, NULL, KFTP_FEAT_##name }
+
 static const struct {
 	const char *words;
 	const char *listed;
 	u64 bit;
 } features[] = {
-	{ "SIZE", NULL, KFTP_FEAT_SIZE },
-	{ "MDTM", NULL, KFTP_FEAT_MDTM },
-	{ "REST STREAM", NULL, KFTP_FEAT_REST },
-	{ "EPSV", NULL, KFTP_FEAT_EPSV },
-	{ "EPRT", NULL, KFTP_FEAT_EPRT },
-	{ "MLST", NULL, KFTP_FEAT_MLST },
+	PLAIN(SIZE), PLAIN(MDTM), PLAIN(EPSV), PLAIN(EPRT), PLAIN(MLST), PLAIN(MFMT), PLAIN(MFF),
+	PLAIN(UTF8), PLAIN(TVFS), PLAIN(CLNT), PLAIN(HOST), PLAIN(PRET), PLAIN(LANG), PLAIN(PBSZ),
+	PLAIN(PROT), PLAIN(HASH), PLAIN(XCRC), PLAIN(XMD5), PLAIN(XSHA), PLAIN(XSHA256),
+	PLAIN(XSHA512),
 	{ "MLSD", NULL, KFTP_FEAT_MLST },
-	{ "MFMT", NULL, KFTP_FEAT_MFMT },
-	{ "MFF", NULL, KFTP_FEAT_MFF },
-	{ "UTF8", NULL, KFTP_FEAT_UTF8 },
-	{ "TVFS", NULL, KFTP_FEAT_TVFS },
-	{ "CLNT", NULL, KFTP_FEAT_CLNT },
-	{ "HOST", NULL, KFTP_FEAT_HOST },
-	{ "PRET", NULL, KFTP_FEAT_PRET },
-	{ "LANG", NULL, KFTP_FEAT_LANG },
+	{ "XSHA1", NULL, KFTP_FEAT_XSHA },
+	{ "REST STREAM", NULL, KFTP_FEAT_REST },
 	{ "RANG STREAM", NULL, KFTP_FEAT_RANG },
+	{ "MODE Z", NULL, KFTP_FEAT_MODE_Z },
 	{ "AUTH", "TLS", KFTP_FEAT_AUTH_TLS },
 	{ "AUTH", "TLS-C", KFTP_FEAT_AUTH_TLS },
 	{ "AUTH", "SSL", KFTP_FEAT_AUTH_SSL },
-	{ "PBSZ", NULL, KFTP_FEAT_PBSZ },
-	{ "PROT", NULL, KFTP_FEAT_PROT },
-	{ "MODE Z", NULL, KFTP_FEAT_MODE_Z },
-	{ "HASH", NULL, KFTP_FEAT_HASH },
 	{ "HASH", "SHA-1", KFTP_FEAT_HASH_SHA1 },
 	{ "HASH", "SHA-256", KFTP_FEAT_HASH_SHA256 },
 	{ "HASH", "SHA-512", KFTP_FEAT_HASH_SHA512 },
 	{ "HASH", "MD5", KFTP_FEAT_HASH_MD5 },
 	{ "HASH", "CRC32", KFTP_FEAT_HASH_CRC32 },
-	{ "XCRC", NULL, KFTP_FEAT_XCRC },
-	{ "XMD5", NULL, KFTP_FEAT_XMD5 },
-	{ "XSHA", NULL, KFTP_FEAT_XSHA },
-	{ "XSHA1", NULL, KFTP_FEAT_XSHA },
-	{ "XSHA256", NULL, KFTP_FEAT_XSHA256 },
-	{ "XSHA512", NULL, KFTP_FEAT_XSHA512 },
 };
+
+/* RFC 2640 section 4.3: "LANG en;fr*", where the asterisk marks the one in use */
+static bool foreign_in_use(const char *line, size_t len)
+{
+	size_t i, start = 0;
+	bool in_use = false;
+
+	if (!begins_with(line, len, "LANG") || !lists(line, len, "EN"))
+		return false;
+	for (i = 0; i < len; i++) {
+		if (line[i] == ' ' || line[i] == ';')
+			start = i + 1;
+		else if (line[i] == '*')
+			in_use = len - start > 2 && strncasecmp(line + start, "en", 2);
+	}
+	return in_use;
+}
 
 /**
  * kftp_parse_feat() - What one line of the reply to FEAT announces (RFC 2389 section 3.2)
@@ -402,5 +405,5 @@ u64 kftp_parse_feat(const char *line, size_t len)
 		if (begins_with(line, len, features[i].words) &&
 		    (!features[i].listed || lists(line, len, features[i].listed)))
 			bits |= features[i].bit;
-	return bits;
+	return bits | (foreign_in_use(line, len) ? KFTP_FEAT_LANG_FOREIGN : 0);
 }

@@ -17,9 +17,10 @@
 /* A reply under construction, or complete: RFC 959 section 4.2. */
 struct kftp_reply {
 	u16 code;		/* 0: no line of it has come yet */
-	u16 lines;
-	u32 bytes;
 	bool complete;
+	bool unlimited;		/* in lines and bytes: somebody else counts */
+	u32 lines;
+	u32 bytes;
 	u16 text_len;
 	char text[KFTP_MAX_TEXT];	/* the last line as sent, code included, without its end */
 };

@@ -28,32 +28,56 @@ static const struct kftp_operation *operation(const struct kftp_submit *arg)
 	return &kftp_operations[array_index_nospec(arg->op, ARRAY_SIZE(kftp_operations))];
 }
 
-static int check_submit(const struct kftp_submit *arg)
+static int check_submit(const struct kftp_session *s, const struct kftp_submit *arg)
 {
-	const struct kftp_operation *op;
+	unsigned int may;
 
 	if (arg->flags & ~SUBMIT_FLAGS || memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
 		return -EINVAL;
 	if (arg->op > KFTP_OP_QUIT || arg->digest > KFTP_DIGEST_CRC32 ||
 	    arg->cache > KFTP_CACHE_DIRECT || arg->offset > LLONG_MAX ||
-	    arg->length > LLONG_MAX || arg->path_len > KFTP_MAX_PATH ||
+	    arg->length > LLONG_MAX || arg->mode > 07777 || arg->path_len > KFTP_MAX_PATH ||
 	    arg->path2_len > KFTP_MAX_PATH)
 		return -EINVAL;
-	op = operation(arg);
-	if (!op->steps || arg->digest || arg->cache || arg->length)
+	may = operation(arg)->flags;
+	if (arg->cache || (arg->digest && !(may & KFTP_NEEDS_DIGEST)))
 		return -EOPNOTSUPP;
 	/* what this operation has no use for, it may have one day */
-	if (!op->needs_file && (arg->flags || arg->offset))
+	if ((!(may & KFTP_RESTARTS) && (arg->flags || arg->offset)) ||
+	    (!(may & KFTP_MAY_LENGTH) && arg->length) ||
+	    (!(may & KFTP_MAY_MTIME) && arg->mtime) || (!(may & KFTP_MAY_MODE) && arg->mode))
 		return -EINVAL;
-	if (op->needs_path ? !arg->path_len : arg->path_len)
+	if (may & KFTP_NEEDS_PATH ? !arg->path_len : arg->path_len && !(may & KFTP_MAY_PATH))
 		return -EINVAL;
-	return arg->path2 || arg->path2_len || arg->mtime || arg->mode ? -EINVAL : 0;
+	if (may & KFTP_NEEDS_PATH2 ? !arg->path2_len : arg->path2 || arg->path2_len)
+		return -EINVAL;
+	if (may & KFTP_NEEDS_DIGEST && !arg->digest)
+		return -EINVAL;
+	if (arg->op == KFTP_OP_RAW && !(s->config->flags & KFTP_CONNECT_RAW))
+		return -EPERM;
+	return 0;
+}
+
+static int copy_paths(struct kftp_request *q, const struct kftp_submit *arg)
+{
+	q->path_len = arg->path_len;
+	q->path2_len = arg->path2_len;
+	if (copy_from_user(q->path, u64_to_user_ptr(arg->path), q->path_len) ||
+	    copy_from_user(q->path + q->path_len, u64_to_user_ptr(arg->path2), q->path2_len))
+		return -EFAULT;
+	if (!kftp_text_is_clean(q->path, q->path_len + q->path2_len))
+		return -EINVAL;
+	if (q->opcode == KFTP_OP_RAW && !kftp_raw_is_allowed(q->path, q->path_len))
+		return -EINVAL;
+	return 0;
 }
 
 static struct kftp_request *new_request(const struct kftp_submit *arg)
 {
-	struct kftp_request *q = kzalloc(struct_size(q, path, arg->path_len), GFP_KERNEL_ACCOUNT);
+	struct kftp_request *q;
+	int r;
 
+	q = kzalloc(struct_size(q, path, arg->path_len + arg->path2_len), GFP_KERNEL_ACCOUNT);
 	if (!q)
 		return ERR_PTR(-ENOMEM);
 	q->op = operation(arg);
@@ -62,41 +86,51 @@ static struct kftp_request *new_request(const struct kftp_submit *arg)
 	q->flags = arg->flags;
 	q->user_data = arg->user_data;
 	q->offset = arg->offset;
+	q->length = arg->length;
 	q->expect_size = arg->expect_size;
 	q->expect_mtime = arg->expect_mtime;
-	q->path_len = arg->path_len;
-	if (copy_from_user(q->path, u64_to_user_ptr(arg->path), arg->path_len)) {
-		kfree(q);
-		return ERR_PTR(-EFAULT);
-	}
-	if (!kftp_text_is_clean(q->path, q->path_len)) {
-		kfree(q);
-		return ERR_PTR(-EINVAL);
-	}
-	return q;
+	q->mtime = arg->mtime;
+	q->mode = arg->mode;
+	q->digest = arg->digest;
+	r = copy_paths(q, arg);
+	if (!r)
+		return q;
+	kfree(q);
+	return ERR_PTR(r);
 }
 
 /*
- * Regular files only, and of a file system that can be written from the kernel: procfs and its
- * kin look regular too. O_APPEND would ignore the offset, O_DIRECT would want other buffers.
+ * Regular files only, and of a file system that can be read and written from the kernel: procfs and
+ * its kin look regular too. O_APPEND would ignore the offset, O_DIRECT would want other buffers.
+ * Only an upload can come from a pipe: what is received from the network cannot be put back.
  */
+static int check_file(const struct file *file, bool upload)
+{
+	const struct file_operations *op = file->f_op;
+	umode_t mode = file_inode(file)->i_mode;
+
+	if (!(file->f_mode & (upload ? FMODE_READ : FMODE_WRITE)))
+		return -EBADF;
+	if (S_ISFIFO(mode))
+		return !upload ? -EOPNOTSUPP : file->f_flags & O_NONBLOCK ? 0 : -EINVAL;
+	if (!S_ISREG(mode) || file->f_flags & O_DIRECT)
+		return -EINVAL;
+	if (upload)
+		return op->read_iter && !op->read ? 0 : -EINVAL;
+	return op->write_iter && !op->write && !(file->f_flags & O_APPEND) ? 0 : -EINVAL;
+}
+
 static int take_file(struct kftp_request *q, int fd)
 {
 	struct file *file;
-	int r = 0;
+	int r;
 
-	if (!q->op->needs_file)
+	if (!(q->op->flags & KFTP_NEEDS_FILE))
 		return fd == -1 ? 0 : -EINVAL;
 	file = fget(fd);
 	if (!file)
 		return -EBADF;
-	if (!(file->f_mode & FMODE_WRITE))
-		r = -EBADF;
-	else if (S_ISFIFO(file_inode(file)->i_mode))
-		r = -EOPNOTSUPP;
-	else if (!S_ISREG(file_inode(file)->i_mode) || file->f_flags & (O_APPEND | O_DIRECT) ||
-		 !file->f_op->write_iter || file->f_op->write)
-		r = -EINVAL;
+	r = check_file(file, q->op->flags & KFTP_UPLOADS);
 	if (r)
 		fput(file);
 	else
@@ -127,7 +161,7 @@ int kftp_request_submit(struct kftp_session *s, const struct kftp_submit *arg)
 	struct kftp_request *q;
 	int r;
 
-	r = check_submit(arg);
+	r = check_submit(s, arg);
 	if (r)
 		return r;
 	q = new_request(arg);
@@ -265,11 +299,43 @@ void kftp_request_done(struct kftp_session *s, int error, const struct kftp_repl
 	kftp_session_enter(s, KFTP_STATE_READY);
 }
 
+/* How long the reply to an ABOR may lag behind a 2xx that may have been it. */
+#define ABOR_GRACE	(2UL * HZ)
+
+static int on_aborted(struct kftp_session *s, const struct kftp_reply *r)
+{
+	kftp_request_done(s, s->current_request->result.error, NULL);
+	return 0;
+}
+
 /* The reply that was owed when the request was given up. */
 static int on_abandoned(struct kftp_session *s, const struct kftp_reply *r)
 {
-	kftp_request_done(s, s->current_request->result.error, r);
+	kftp_request_note_reply(s->current_request, r);
+	return on_aborted(s, r);
+}
+
+/*
+ * The transfer's reply, after an ABOR was sent; the ABOR's own is due. After a 2xx there may be none:
+ * the transfer may have been over, or the server says 226 for both.
+ */
+static int on_interrupted(struct kftp_session *s, const struct kftp_reply *r)
+{
+	kftp_request_note_reply(s->current_request, r);
+	s->on_reply = on_aborted;
+	if (r->code / 100 == 2)
+		kftp_session_set_deadline(s, min(s->config->abort_timeout, ABOR_GRACE));
 	return 0;
+}
+
+/* The deadline has passed. Return: whether that is well, and the request has ended. */
+bool kftp_request_abandoned(struct kftp_session *s)
+{
+	if (s->on_reply != on_aborted || s->current_request->result.reply / 100 != 2)
+		return false;
+	s->on_reply = NULL;
+	on_aborted(s, NULL);
+	return true;
 }
 
 /**
@@ -278,25 +344,34 @@ static int on_abandoned(struct kftp_session *s, const struct kftp_reply *r)
  * @error: why
  * @local_file: whether the local file is the cause
  *
- * The data connection is closed, which makes the server give up too. If it owes a reply, that is
- * waited for, so that the session is usable again when DONE is told.
+ * A transfer is interrupted as RFC 959 section 4.1.3 has it, and its data connection closed, which
+ * makes servers give up that do not listen meanwhile. What the server still owes is waited for, so
+ * that the session is usable again when DONE is told.
  */
 void kftp_request_abort(struct kftp_session *s, int error, bool local_file)
 {
 	struct kftp_request *q = s->current_request;
+	int r = 0;
 
 	spin_lock(&s->lock);
 	q->ending = true;
 	s->cancel_current = false;	/* too late: it has a cause of its own */
 	spin_unlock(&s->lock);
-	kftp_data_close(s);
 	q->result.error = error;
 	q->result.local_file = local_file;
 	if (!s->on_reply) {
 		kftp_request_done(s, error, NULL);
 		return;
 	}
-	s->on_reply = on_abandoned;
+	if (s->state == KFTP_STATE_TRANSFER && !s->tx)
+		r = kftp_control_abort(s, on_interrupted);
+	else
+		s->on_reply = on_abandoned;
+	kftp_data_close(s);
+	if (r) {
+		kftp_session_end(s, r, NULL);
+		return;
+	}
 	kftp_session_enter(s, KFTP_STATE_ABORTING);
 	kftp_session_set_deadline(s, s->config->abort_timeout);
 }

@@ -6,17 +6,18 @@
  *
  *   new         opened; CONNECT arms it
  *   armed       CONNECT has stored; the first RUN begins to connect
- *   connecting  the control connection's TCP handshake         connect: the session ends
+ *   connecting  the control connection's TCP handshake, or     connect: the session ends
+ *               until it is adopted
  *   greeting    until the 220                                  reply: the session ends
- *   login       USER, PASS, ACCT, FEAT, OPTS, TYPE             reply: the session ends
+ *   login       FEAT, HOST, USER, PASS, ACCT, OPTS, TYPE       reply: the session ends
  *   ready       nothing under way                              idle: the session ends
  *   command     a request's commands without data              reply: the session ends
- *   opening     the data connection's TCP handshake            connect: the next method is tried;
- *                                                              half of it while there is one
+ *   opening     the data connection's TCP handshake, or        connect: the next method is tried;
+ *               until it is adopted                            half of it while there is one
  *   transfer    from RETR to the end of the data               reply until the 1xx, then data:
  *                                                              the session ends
  *   finishing   the data has ended, the last reply is due      reply: the session ends
- *   aborting    given up; the reply still owed is due          abort: the session ends
+ *   aborting    given up; what the server still owes is due    abort: the session ends
  *   quitting    QUIT was sent                                  reply: the session ends
  *   closed      one DONE for each request, then CLOSED, then nothing but -ENOTCONN
  *
@@ -40,6 +41,9 @@
 #define DEFAULT_IDLE_MS		300000
 #define DEFAULT_ABORT_MS	10000
 #define DEFAULT_PROGRESS_MS	500
+
+#define CONNECT_FLAGS	(KFTP_CONNECT_LOW_PORTS | KFTP_CONNECT_ADOPT | KFTP_CONNECT_RAW)
+#define CONNECT_METHODS	(KFTP_METHOD_EPSV | KFTP_METHOD_PASV | KFTP_METHOD_EPRT | KFTP_METHOD_PORT)
 
 static atomic_t last_id = ATOMIC_INIT(0);
 
@@ -91,6 +95,7 @@ static void config_free(struct kftp_config *config)
 	if (!config)
 		return;
 	kftp_config_wipe(config);
+	kftp_text_wipe(&config->host);
 	if (config->mm)
 		mmdrop(config->mm);
 	if (config->net)
@@ -106,6 +111,7 @@ static void config_free(struct kftp_config *config)
  */
 void kftp_session_free(struct kftp_session *s)
 {
+	kftp_adopt_stop(s);
 	kftp_data_close(s);
 	kftp_control_close(s);
 	cancel_delayed_work_sync(&s->timer);
@@ -116,11 +122,11 @@ void kftp_session_free(struct kftp_session *s)
 }
 
 /* Copy a text of the caller's; NULL is "absent". */
-static int take_text(struct kftp_text *t, u64 from, u32 len)
+static int take_text(struct kftp_text *t, u64 from, u32 len, u32 max)
 {
 	if (!from)
 		return len ? -EINVAL : 0;
-	if (len > KFTP_MAX_CREDENTIAL)
+	if (len > max)
 		return -EINVAL;
 	t->data = kzalloc(len + 1, GFP_KERNEL_ACCOUNT);
 	if (!t->data)
@@ -133,9 +139,12 @@ static int take_text(struct kftp_text *t, u64 from, u32 len)
 
 static int take_texts(struct kftp_config *config, const struct kftp_connect *arg)
 {
-	return take_text(&config->user, arg->user, arg->user_len) ?:
-	       take_text(&config->password, arg->password, arg->password_len) ?:
-	       take_text(&config->account, arg->account, arg->account_len);
+	const u32 max = KFTP_MAX_CREDENTIAL;
+
+	return take_text(&config->user, arg->user, arg->user_len, max) ?:
+	       take_text(&config->password, arg->password, arg->password_len, max) ?:
+	       take_text(&config->account, arg->account, arg->account_len, max) ?:
+	       take_text(&config->host, arg->host, arg->host_len, KFTP_MAX_HOST);
 }
 
 static unsigned long timeout_of(u32 ms, u32 fallback)
@@ -145,7 +154,10 @@ static unsigned long timeout_of(u32 ms, u32 fallback)
 
 static int check_connect(const struct kftp_connect *arg)
 {
-	if (arg->flags & ~KFTP_CONNECT_LOW_PORTS || arg->reserved[0] || arg->reserved[1])
+	bool adopt = arg->flags & KFTP_CONNECT_ADOPT;
+
+	if (arg->flags & ~CONNECT_FLAGS || arg->reserved[0] || arg->reserved[1] ||
+	    arg->methods_off & ~CONNECT_METHODS)
 		return -EINVAL;
 	if (arg->events & ~(KFTP_WANT_LINE | KFTP_WANT_PROGRESS | KFTP_WANT_DATA))
 		return -EINVAL;
@@ -156,9 +168,16 @@ static int check_connect(const struct kftp_connect *arg)
 		return -EINVAL;
 	if (arg->ifindex > INT_MAX)
 		return -EINVAL;
-	if (arg->tls != KFTP_TLS_NONE || arg->pipelining || arg->events & KFTP_WANT_DATA)
+	/* whoever connects does not wait to be connected to */
+	if (arg->events & KFTP_WANT_DATA && arg->data_mode == KFTP_DATA_ACTIVE)
+		return -EINVAL;
+	if (adopt && memchr_inv(&arg->peer, 0, sizeof(arg->peer)))
+		return -EINVAL;
+	if (arg->tls != KFTP_TLS_NONE || arg->pipelining)
 		return -EOPNOTSUPP;
-	return kftp_addr_check_remote(&arg->peer);
+	if (!READ_ONCE(kftp_allow_connect) && !(adopt && arg->events & KFTP_WANT_DATA))
+		return -EPERM;
+	return adopt ? 0 : kftp_addr_check_remote(&arg->peer);
 }
 
 static void fill_config(struct kftp_config *config, const struct kftp_connect *arg)
@@ -169,6 +188,7 @@ static void fill_config(struct kftp_config *config, const struct kftp_connect *a
 	config->flags = arg->flags;
 	config->events = arg->events;
 	config->data_mode = arg->data_mode;
+	config->methods_off = arg->methods_off;
 	config->connect_timeout = timeout_of(arg->connect_ms, DEFAULT_CONNECT_MS);
 	config->reply_timeout = timeout_of(arg->reply_ms, DEFAULT_REPLY_MS);
 	config->data_timeout = timeout_of(arg->data_ms, DEFAULT_DATA_MS);
@@ -201,6 +221,7 @@ int kftp_session_connect(struct kftp_session *s, const struct kftp_connect *arg)
 	if (s->config) {
 		r = -EISCONN;
 	} else {
+		s->adopt_wanted = config->flags & KFTP_CONNECT_ADOPT;
 		s->info.state = KFTP_STATE_ARMED;
 		s->state = KFTP_STATE_ARMED;
 		/* pairs with those who read it without the lock */
@@ -341,8 +362,10 @@ static void session_expired(struct kftp_session *s)
 
 	if (s->state == KFTP_STATE_OPENING)
 		r = kftp_data_failed(s, -ETIMEDOUT, NULL);
-	else if (s->state == KFTP_STATE_TRANSFER)
+	else if (s->state == KFTP_STATE_TRANSFER || s->state == KFTP_STATE_FINISHING)
 		r = kftp_transfer_expired(s);
+	else if (s->state == KFTP_STATE_ABORTING && kftp_request_abandoned(s))
+		r = 0;
 	if (r < 0)
 		kftp_session_end(s, r, NULL);
 }

@@ -21,6 +21,7 @@
 
 /* Limits on what a caller may pass; all text is counted in bytes without a terminator. */
 #define KFTP_MAX_CREDENTIAL	512	/* user, password, account: each */
+#define KFTP_MAX_HOST		255
 #define KFTP_MAX_PATH		4096
 #define KFTP_MAX_QUEUE		64	/* requests that are queued, running or not yet reported */
 #define KFTP_MAX_TEXT		512	/* the reply line in DONE and CLOSED */
@@ -74,6 +75,7 @@ struct kftp_addr {
 #define KFTP_FEAT_PBSZ		(1ULL << 18)
 #define KFTP_FEAT_PROT		(1ULL << 19)
 #define KFTP_FEAT_MODE_Z	(1ULL << 20)
+#define KFTP_FEAT_LANG_FOREIGN	(1ULL << 21)	/* English is to be had and not in use */
 #define KFTP_FEAT_HASH		(1ULL << 32)	/* draft-bryan-ftpext-hash, with any algorithm */
 #define KFTP_FEAT_HASH_SHA1	(1ULL << 33)
 #define KFTP_FEAT_HASH_SHA256	(1ULL << 34)
@@ -185,7 +187,7 @@ struct kftp_connect {
 	__u32 idle_ms;			/* nothing to do */
 	__u32 abort_ms;			/* to be usable again after a cancelled request */
 	__u32 progress_ms;		/* interval of PROGRESS; 0: default */
-	__u32 methods_off;		/* KFTP_METHOD_* known not to work; not all that are allowed */
+	__u32 methods_off;		/* KFTP_METHOD_* known not to work; all: none is known */
 	__u32 host_len;
 	__aligned_u64 host;		/* the server's name, for HOST (RFC 7151); may be absent */
 	__u32 reserved[2];
@@ -329,7 +331,8 @@ enum kftp_event_type {
  *   ESPIPE         the server cannot restart at an offset
  *   EBADMSG        the bytes received are not as many as the server's SIZE, or it was content with
  *                  an upload before all was sent
- *   ETIMEDOUT      a deadline has passed
+ *   ETIMEDOUT      a deadline has passed; of an upload not while the server still takes bytes
+ *   EOPNOTSUPP     the server has no command for this (MFMT, HASH)
  *   ECANCELED      KFTP_CANCEL, or an earlier failure of the session
  *   EPROTO         the server does not speak FTP as it should
  *   EMSGSIZE       a reply line is longer than KFTP_MAX_LINE, a reply has too many, or a listing
