@@ -343,4 +343,43 @@ int kftp_client_quote(
  * most 512 bytes. *f says the fix. The caller frees with explicit_bzero first. */
 int kftp_read_password_file(const char *path, char **ret, KftpFailure *f);
 
+/* ---- Logins from a netrc file ---------------------------------------------------------------- */
+
+typedef struct KftpLogin {
+        char *user;
+        char *password;
+        char *account;
+} KftpLogin;
+
+void kftp_login_done(KftpLogin *l);             /* wipes and frees; zeroes the rest */
+
+/*
+ * Looks the host, and of several logins there the one of user (NULL: the first), up in the netrc file path, in the
+ * user's own (~/.netrc, where there need not be one) if path is NULL. 1: found; members that the entry does not have
+ * are NULL. 0: nothing there. -errno with *f filled in as "FILE:LINE: what is wrong", or if the entry has a password
+ * that others may read.
+ */
+int kftp_netrc_find(const char *path, const char *host, const char *user, KftpLogin *ret, KftpFailure *f);
+
+/* ---- Proxies --------------------------------------------------------------------------------- */
+
+/*
+ * A proxy from its URL: http://[USER@]HOST[:PORT] (CONNECT is used, whatever is transferred) or socks5://...; without
+ * a scheme it is an HTTP one, without a port 1080. Names are resolved by the proxy. On -EINVAL *reason, if not NULL,
+ * gets an allocated sentence.
+ */
+int kftp_proxy_parse(const char *text, KftpProxy **ret, char **reason);
+void kftp_proxy_free(KftpProxy *p);             /* NULL is fine */
+const char *kftp_proxy_host(const KftpProxy *p);
+const char *kftp_proxy_user(const KftpProxy *p);        /* NULL: none */
+/* What the proxy itself wants to know; NULL leaves what there is. */
+int kftp_proxy_set_login(KftpProxy *p, const char *user, const char *password);
+
+/* The proxy that ftp_proxy, FTP_PROXY, all_proxy or ALL_PROXY names: 1, or 0 if there is none. */
+int kftp_proxy_from_environment(KftpProxy **ret, char **reason);
+/* Whether host is one of those in a list like no_proxy's (names, domains, addresses with /BITS, or *); in no_proxy
+ * or NO_PROXY itself. */
+bool kftp_proxy_exempt(const char *no_proxy, const char *host);
+bool kftp_proxy_exempt_by_environment(const char *host);
+
 #pragma GCC visibility pop
