@@ -139,7 +139,7 @@ class Running:
             self.signal(signal.SIGKILL)
             stdout, stderr = self.process.communicate()
             raise AssertionError(f"kftp still ran after {seconds} s:\n{stderr.decode(errors='replace')}\n{state}") from None
-        return Result(self.process.returncode, os.fsdecode(stdout), stderr.decode(), time.monotonic() - self.start)
+        return Result(self.process.returncode, os.fsdecode(stdout or b""), stderr.decode(), time.monotonic() - self.start)
 
 
 class Command:
@@ -153,8 +153,8 @@ class Command:
         """prefix: a command that runs the command, such as strace."""
         keywords.setdefault("cwd", self.directory)
         keywords.setdefault("stdin", subprocess.DEVNULL)
-        process = subprocess.Popen([str(a) for a in (*prefix, KFTP, *arguments)],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, **keywords)
+        keywords.setdefault("stdout", subprocess.PIPE)
+        process = subprocess.Popen([str(a) for a in (*prefix, KFTP, *arguments)], stderr=subprocess.PIPE, **keywords)
         self._running.append(process)
         return Running(process)
 
