@@ -10,7 +10,7 @@
 
 #include "libkftp/failure.h"
 #include "libkftp/reply-class.h"
-#include "libkftp/transfer.h"
+#include "libkftp/client.h"
 #include "util.h"
 
 #define YES true

@@ -35,7 +35,7 @@ typedef struct KftpDone {
 typedef struct KftpWatch {
         int (*moved)(void *userdata, const struct kftp_run *event, KftpFailure *f);
         void (*line)(void *userdata, const char *text, size_t n);
-        uint64_t yield_bytes;           /* moved is called at least that often; 0: by time only */
+        uint64_t yield_bytes;           /* moved is called when so many more have moved; 0: by time only */
         void *userdata;
 } KftpWatch;
 
@@ -52,12 +52,12 @@ int kftp_connection_open(KftpConnection **ret, const KftpUrl *url, const KftpOpt
  */
 int kftp_connection_request(KftpConnection *c, const struct kftp_submit *request, KftpDone *ret, KftpFailure *f);
 
-/* The same, watched (watch may be NULL). local is the name of the file behind request->fd, for messages. */
+/* The same, watched (watch may be NULL, and may change itself meanwhile). local is the name of the file behind request->fd, for messages. */
 int kftp_connection_transfer(
                 KftpConnection *c,
                 const struct kftp_submit *request,
                 const char *local,
-                const KftpWatch *watch,
+                KftpWatch *watch,
                 KftpDone *ret,
                 KftpFailure *f);
 

@@ -188,16 +188,65 @@ static char *quote_reply(const KftpEnding *e) {
         return escaped && asprintf(&quoted, ": \"%s\"", escaped) >= 0 ? quoted : NULL;
 }
 
+typedef enum Direction { DOWN, UP, NEITHER } Direction;
+
+static Direction direction(enum kftp_op op) {
+        switch (op) {
+        case KFTP_OP_NOOP:
+        case KFTP_OP_RETR:
+        case KFTP_OP_LIST:
+        case KFTP_OP_NLST:
+        case KFTP_OP_MLSD:
+        case KFTP_OP_MLST:
+        case KFTP_OP_STAT:
+                return DOWN;
+        case KFTP_OP_STOR:
+        case KFTP_OP_APPE:
+        case KFTP_OP_STOU:
+                return UP;
+        default:
+                return NEITHER;
+        }
+}
+
+static const char *op_name(enum kftp_op op) {
+        static const char *const names[] = {
+                [KFTP_OP_NOOP] = "NOOP", [KFTP_OP_SIZE] = "SIZE", [KFTP_OP_MDTM] = "MDTM", [KFTP_OP_MFMT] = "MFMT",
+                [KFTP_OP_DELE] = "DELE", [KFTP_OP_RENAME] = "RNTO", [KFTP_OP_MKD] = "MKD", [KFTP_OP_RMD] = "RMD",
+                [KFTP_OP_CWD] = "CWD", [KFTP_OP_PWD] = "PWD", [KFTP_OP_SYST] = "SYST", [KFTP_OP_CHMOD] = "SITE CHMOD",
+                [KFTP_OP_HASH] = "HASH", [KFTP_OP_RAW] = "command", [KFTP_OP_QUIT] = "QUIT",
+        };
+
+        return op < ELEMENTS(names) && names[op] ? names[op] : "command";
+}
+
+/* "\"x\" from host:21", "\"x\" to host:21", "DELE \"x\" at host:21". Allocated. */
+static char *what_and_where(const KftpEnding *e, const char *path) {
+        Direction d = direction(e->op);
+        char *text;
+        int n;
+
+        if (d != NEITHER)
+                n = asprintf(&text, "\"%s\" %s %s", path, d == UP ? "to" : "from", e->remote);
+        else
+                n = asprintf(&text, *path ? "%s \"%s\" at %s" : "%s%s at %s", op_name(e->op), path, e->remote);
+        return n < 0 ? NULL : text;
+}
+
 static int refused_by_server(KftpFailure *f, const KftpEnding *e, const char *path, const char *reply) {
         KftpReplyClass c = kftp_reply_classify(e->reply, e->text, e->text_len, e->logged_in, e->bytes);
+        _cleanup_free_ char *what = what_and_where(e, path);
         char bytes[KFTP_FORMAT_MAX];
 
         if (!e->logged_in)
                 return kftp_failure_set(f, c.class, e->error, c.transient, "login refused by %s%s%s", e->remote, reply, c.advice);
         if (e->bytes > 0)
-                return kftp_failure_set(f, c.class, e->error, c.transient, "\"%s\" from %s broken off after %s%s%s", path, e->remote,
+                return kftp_failure_set(f, c.class, e->error, c.transient, "%s broken off after %s%s%s", strempty(what),
                                         kftp_format_bytes(bytes, e->position), reply, c.advice);
-        return kftp_failure_set(f, c.class, e->error, c.transient, "\"%s\" not sent by %s%s%s", path, e->remote, reply, c.advice);
+        if (direction(e->op) == NEITHER)
+                return kftp_failure_set(f, c.class, e->error, c.transient, "%s refused%s%s", strempty(what), reply, c.advice);
+        return kftp_failure_set(f, c.class, e->error, c.transient, "\"%s\" not %s by %s%s%s", path,
+                                direction(e->op) == UP ? "taken" : "sent", e->remote, reply, c.advice);
 }
 
 /* Why a connection failed. Allocated. */
@@ -246,7 +295,7 @@ static int cannot_connect(KftpFailure *f, const KftpEnding *e, const char *why) 
 }
 
 static int broken_off(KftpFailure *f, const KftpEnding *e, const char *path, const char *reply) {
-        _cleanup_free_ char *why = network_reason(e);
+        _cleanup_free_ char *why = network_reason(e), *what = what_and_where(e, path);
         char bytes[KFTP_FORMAT_MAX];
 
         if (!e->connected)
@@ -254,8 +303,30 @@ static int broken_off(KftpFailure *f, const KftpEnding *e, const char *path, con
         if (!e->logged_in)
                 return kftp_failure_set(f, KFTP_CLASS_NETWORK, e->error, true, "no login at %s: %s%s",
                                         e->remote, strempty(why), reply);
-        return kftp_failure_set(f, KFTP_CLASS_NETWORK, e->error, true, "\"%s\" from %s broken off after %s: %s%s%s", path, e->remote,
+        if (direction(e->op) == NEITHER)
+                return kftp_failure_set(f, KFTP_CLASS_NETWORK, e->error, true, "%s: %s%s", strempty(what), strempty(why), reply);
+        return kftp_failure_set(f, KFTP_CLASS_NETWORK, e->error, true, "%s broken off after %s: %s%s%s", strempty(what),
                                 kftp_format_bytes(bytes, e->position), strempty(why), reply, network_advice(e));
+}
+
+static int wrong_size(KftpFailure *f, const KftpEnding *e, const char *path, const char *reply) {
+        if (direction(e->op) == UP)
+                return kftp_failure_set(f, KFTP_CLASS_INTEGRITY, e->error, true,
+                                        "\"%s\" to %s: the server was content with %" PRIu64 " bytes, which is not all%s",
+                                        path, e->remote, e->position, reply);
+        return kftp_failure_set(f, KFTP_CLASS_INTEGRITY, e->error, true,
+                                "\"%s\" from %s: %" PRIu64 " bytes received, but the server said it has %" PRIu64 "%s",
+                                path, e->remote, e->position, e->remote_size, reply);
+}
+
+static int interrupted(KftpFailure *f, const KftpEnding *e, const char *path) {
+        _cleanup_free_ char *what = what_and_where(e, path);
+        char bytes[KFTP_FORMAT_MAX];
+
+        if (direction(e->op) == NEITHER)
+                return kftp_failure_set(f, KFTP_CLASS_INTERRUPTED, e->error, false, "%s interrupted", strempty(what));
+        return kftp_failure_set(f, KFTP_CLASS_INTERRUPTED, e->error, false, "%s interrupted after %s", strempty(what),
+                                kftp_format_bytes(bytes, e->position));
 }
 
 static bool is_network_error(int error) {
@@ -271,14 +342,14 @@ static bool is_network_error(int error) {
 }
 
 static int classify(KftpFailure *f, const KftpEnding *e, const char *path, const char *reply) {
+        if (e->interrupted)
+                return interrupted(f, e, path);
         if (e->local_file)
-                return kftp_failure_local(f, e->error, "cannot write %s", strempty(e->local));
+                return kftp_failure_local(f, e->error, "cannot %s %s", direction(e->op) == UP ? "read" : "write", strempty(e->local));
         if (e->error == 0 || e->error == -EREMOTEIO || e->error == -EKEYREJECTED)
                 return refused_by_server(f, e, path, reply);
         if (e->error == -EBADMSG)
-                return kftp_failure_set(f, KFTP_CLASS_INTEGRITY, e->error, true,
-                                        "\"%s\" from %s: %" PRIu64 " bytes received, but the server said it has %" PRIu64 "%s",
-                                        path, e->remote, e->position, e->remote_size, reply);
+                return wrong_size(f, e, path, reply);
         if (e->error == -EPROTO || e->error == -EMSGSIZE)
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, e->error, false, "%s does not speak FTP as it should%s", e->remote, reply);
         /* 421 is how a server says that it hangs up; the connection is gone then, which is no news. */

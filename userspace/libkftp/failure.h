@@ -22,9 +22,11 @@ int kftp_failure_submit(KftpFailure *f, int error);
 
 /* How a session or a request ended, and what had been reached by then. */
 typedef struct KftpEnding {
+        enum kftp_op op;                /* what was requested; NOOP, that is 0: nothing in particular */
+        bool interrupted;               /* by the caller */
         const char *remote;             /* "host:port" */
         const char *path;               /* on the server */
-        const char *local;              /* the file that is written */
+        const char *local;              /* the file that is written or, by an upload, read */
         const char *address;            /* of the peer: "192.0.2.1:21" */
 
         bool source;                    /* the caller chose the local address */

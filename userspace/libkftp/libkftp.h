@@ -135,6 +135,8 @@ typedef struct KftpCallbacks {
         void (*progress)(void *userdata, const KftpProgress *p);
         void (*retry)(void *userdata, const KftpAttempt *a);
         int (*intent)(void *userdata, const KftpIntent *i);
+        /* Something worth knowing that is no failure: what did not work and what is done instead. */
+        void (*note)(void *userdata, const char *text);
         void *userdata;
 } KftpCallbacks;
 
@@ -164,6 +166,7 @@ typedef struct KftpOptions {
         const KftpProxy *proxy;         /* through which control and data connections go; NULL: none */
         uint64_t limit_rate;            /* bytes per second, both directions; 0: no limit */
         unsigned verify;                /* KFTP_VERIFY_* */
+        bool raw;                       /* KFTP_OP_RAW is allowed */
 } KftpOptions;
 
 #define KFTP_RETRIES_DEFAULT 3

@@ -58,13 +58,25 @@ static void set_text(const char *text, __u64 *pointer, __u32 *length) {
         *length = (__u32) strlen(strempty(text));
 }
 
-int kftp_session_connect(KftpSession *s, const KftpUrl *url, const struct kftp_addr *peer, const KftpOptions *o, KftpFailure *f) {
+/* HOST (RFC 7151) is about names: the server knows its addresses. */
+static bool is_name(const char *host) {
+        struct kftp_addr address;
+
+        for (const char *p = host; *p; p++)
+                if (*p & 0x80)
+                        return false;
+        return kftp_address_parse(host, &address) < 0 && strlen(host) <= KFTP_MAX_CREDENTIAL;
+}
+
+int kftp_session_connect(KftpSession *s, const KftpLogin *login, const struct kftp_addr *peer, const KftpOptions *o, KftpFailure *f) {
         struct kftp_connect c = {
                 .size = sizeof(c),
+                .flags = o->raw ? KFTP_CONNECT_RAW : 0,
                 .peer = *peer,
                 .ifindex = o->ifindex,
                 .data_mode = o->data_mode,
-                .events = KFTP_WANT_PROGRESS | (o->callbacks.line ? KFTP_WANT_LINE : 0),
+                .events = KFTP_WANT_PROGRESS | KFTP_WANT_LINE,
+                .methods_off = login->methods_off,
                 .connect_ms = timeout_ms(o),
                 .reply_ms = timeout_ms(o),
                 .data_ms = timeout_ms(o),
@@ -73,7 +85,9 @@ int kftp_session_connect(KftpSession *s, const KftpUrl *url, const struct kftp_a
 
         if (o->source)
                 c.source = *o->source;
-        set_text(o->user ?: url->user, &c.user, &c.user_len);
+        if (is_name(login->host))
+                set_text(login->host, &c.host, &c.host_len);
+        set_text(o->user ?: login->user, &c.user, &c.user_len);
         set_text(o->password, &c.password, &c.password_len);
         set_text(o->account, &c.account, &c.account_len);
         if (ioctl(s->fd, KFTP_CONNECT, &c) < 0) {

@@ -16,8 +16,15 @@ typedef struct KftpSession {
 /* Opens the device and checks that the module speaks our version of the contract. */
 int kftp_session_open(KftpSession *s, KftpControl *control, KftpFailure *f);
 
-/* Arms the session for peer as o says, with the URL's user. */
-int kftp_session_connect(KftpSession *s, const KftpUrl *url, const struct kftp_addr *peer, const KftpOptions *o, KftpFailure *f);
+/* What belongs to the server rather than to the options. */
+typedef struct KftpLogin {
+        const char *host;
+        const char *user;               /* the URL's; NULL: none */
+        uint32_t methods_off;
+} KftpLogin;
+
+/* Arms the session for peer as o says; its user comes before the login's. */
+int kftp_session_connect(KftpSession *s, const KftpLogin *login, const struct kftp_addr *peer, const KftpOptions *o, KftpFailure *f);
 
 int kftp_session_submit(KftpSession *s, const struct kftp_submit *request, KftpFailure *f);
 
