@@ -80,7 +80,7 @@ static int log_in(KftpConnection *c, KftpFailure *f) {
 }
 
 static int arm(KftpConnection *c, const struct kftp_addr *peer, KftpFailure *f) {
-        KftpLogin login = {
+        KftpSessionLogin login = {
                 .host = c->host,
                 .user = c->user,
                 .methods_off = kftp_methods_known(c->remote, c->options->data_mode),

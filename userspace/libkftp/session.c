@@ -68,7 +68,7 @@ static bool is_name(const char *host) {
         return kftp_address_parse(host, &address) < 0 && strlen(host) <= KFTP_MAX_CREDENTIAL;
 }
 
-int kftp_session_connect(KftpSession *s, const KftpLogin *login, const struct kftp_addr *peer, const KftpOptions *o, KftpFailure *f) {
+int kftp_session_connect(KftpSession *s, const KftpSessionLogin *login, const struct kftp_addr *peer, const KftpOptions *o, KftpFailure *f) {
         struct kftp_connect c = {
                 .size = sizeof(c),
                 .flags = o->raw ? KFTP_CONNECT_RAW : 0,

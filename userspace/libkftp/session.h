@@ -17,14 +17,14 @@ typedef struct KftpSession {
 int kftp_session_open(KftpSession *s, KftpControl *control, KftpFailure *f);
 
 /* What belongs to the server rather than to the options. */
-typedef struct KftpLogin {
+typedef struct KftpSessionLogin {
         const char *host;
         const char *user;               /* the URL's; NULL: none */
         uint32_t methods_off;
-} KftpLogin;
+} KftpSessionLogin;
 
 /* Arms the session for peer as o says; its user comes before the login's. */
-int kftp_session_connect(KftpSession *s, const KftpLogin *login, const struct kftp_addr *peer, const KftpOptions *o, KftpFailure *f);
+int kftp_session_connect(KftpSession *s, const KftpSessionLogin *login, const struct kftp_addr *peer, const KftpOptions *o, KftpFailure *f);
 
 int kftp_session_submit(KftpSession *s, const struct kftp_submit *request, KftpFailure *f);
 
