@@ -103,6 +103,7 @@ static int queue_command(struct kftp_session *s, kftp_reply_fn on_reply, const c
 	s->tx_len = n + 2;
 	s->tx_sent = 0;
 	s->on_reply = on_reply;
+	s->any_2xx = !strcmp(verb, "TYPE");	/* some answer 226 */
 	s->lines = 0;
 	kftp_session_set_deadline(s, s->config->reply_timeout);
 	kftp_session_count(s, &s->info.commands, 1);
@@ -277,7 +278,8 @@ static bool is_stray(struct kftp_session *s)
 	if (s->state == KFTP_STATE_ABORTING)	/* the ABOR may not be out yet */
 		return !s->on_reply;
 	return !s->on_reply || s->tx ||
-	       (s->state == KFTP_STATE_COMMAND && (s->reply.code == 226 || s->reply.code == 225));
+	       ((s->reply.code == 226 || s->reply.code == 225) && !s->any_2xx &&
+		(s->state == KFTP_STATE_COMMAND || s->state == KFTP_STATE_LOGIN));
 }
 
 /* More is to come. Only the first one starts the data's deadline: they cost a server nothing. */

@@ -137,9 +137,11 @@ static int on_method(struct kftp_session *s, const struct kftp_reply *r)
 	if (r->code / 100 != 2)
 		error = -EREMOTEIO;
 	else if (q->method == KFTP_EPSV)
-		error = kftp_parse_epsv(r->text, r->text_len, &q->port);
+		error = r->code != 229 ? -EPROTO :
+			kftp_parse_epsv(r->text, r->text_len, &q->port);
 	else if (q->method == KFTP_PASV)
-		error = kftp_parse_pasv(r->text, r->text_len, addr, &q->port);
+		error = r->code != 227 ? -EPROTO :
+			kftp_parse_pasv(r->text, r->text_len, addr, &q->port);
 	if (error)
 		return kftp_data_failed(s, error, r);
 	if (q->result.active)

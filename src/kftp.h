@@ -227,6 +227,7 @@ struct kftp_session {
 	unsigned int tx_len;
 	unsigned int tx_sent;
 	kftp_reply_fn on_reply;		/* NULL: no reply is owed */
+	bool any_2xx;			/* 225 and 226 may answer it too */
 	void (*on_line)(struct kftp_session *s, const char *line, size_t len);
 	unsigned int lines;		/* since the last command */
 	struct kftp_reply reply;

@@ -55,7 +55,7 @@ static void on_feat_line(struct kftp_session *s, const char *line, size_t len)
 static int on_feat(struct kftp_session *s, const struct kftp_reply *r)
 {
 	spin_lock(&s->lock);
-	if (r->code / 100 == 2)
+	if (r->code == 211)
 		s->info.feat |= KFTP_FEAT_ASKED;
 	else
 		s->info.feat = 0;
@@ -173,7 +173,7 @@ int kftp_login_type(struct kftp_session *s, char type, kftp_reply_fn on_reply)
 
 static int on_type(struct kftp_session *s, const struct kftp_reply *r)
 {
-	if (r->code / 100 != 2) {	/* some answer 226 */
+	if (r->code / 100 != 2) {
 		kftp_session_end(s, -EREMOTEIO, r);
 		return 0;
 	}

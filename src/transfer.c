@@ -88,6 +88,12 @@ static void conclude(struct kftp_session *s, struct kftp_request *q)
 	kftp_request_done(s, verdict(q), NULL);
 }
 
+/* Other 2xx answer another command: nobody knows any more what belongs to what. */
+static bool ends_transfer(unsigned int code)
+{
+	return code == 200 || code == 225 || code == 226 || code == 250;
+}
+
 /*
  * A 226 may overtake the data; it is kept until all of that has come. Without a 1xx before it there
  * may be nothing to send, and no data connection: that is given a moment.
@@ -96,6 +102,8 @@ static int on_transfer(struct kftp_session *s, const struct kftp_reply *r)
 {
 	struct kftp_request *q = s->current_request;
 
+	if (r->code / 100 == 2 && !ends_transfer(r->code))
+		return -EPROTO;
 	kftp_request_note_reply(q, r);
 	if (uploads(q) || q->data_ended || r->code / 100 != 2 || (!q->preliminary && is_whole(q)))
 		conclude(s, q);
