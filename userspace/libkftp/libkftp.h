@@ -364,6 +364,21 @@ void kftp_login_done(KftpLogin *l);             /* wipes and frees; zeroes the r
  */
 int kftp_netrc_find(const char *path, const char *host, const char *user, KftpLogin *ret, KftpFailure *f);
 
+/* ---- Rates and ranges ------------------------------------------------------------------------ */
+
+/* Bytes per second: a number, also with a fraction, and K, M, G or T for powers of 1024. */
+int kftp_rate_parse(const char *text, uint64_t *ret);
+
+/* A part of a file. All zero: the whole. */
+typedef struct KftpRange {
+        uint64_t from;
+        uint64_t length;                /* 0: to the end */
+        uint64_t last;                  /* not 0: that many bytes at the end; from and length are 0 */
+} KftpRange;
+
+/* "FROM-TO" (both included), "FROM-", or "-LAST". */
+int kftp_range_parse(const char *text, KftpRange *ret);
+
 /* ---- Proxies --------------------------------------------------------------------------------- */
 
 /*
