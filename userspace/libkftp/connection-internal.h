@@ -21,6 +21,7 @@ struct KftpConnection {
         uint64_t used_usec;             /* when the last request ended */
         unsigned requests;              /* ended, of those since kftp_connection_reuse */
         bool reused;
+        KftpLearnt learnt;
 };
 
 /* An event for whoever waits: all but those that kftp_connection_step deals with itself. */

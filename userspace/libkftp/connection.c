@@ -144,6 +144,7 @@ static void connection_free(KftpConnection *c) {
         free(c->user);
         free(c->remote);
         free(c->address);
+        free(c->learnt.directory);
         free(c);
 }
 DEFINE_CLEANUP(KftpConnection *, connection_free)
@@ -200,6 +201,10 @@ const char *kftp_connection_remote(const KftpConnection *c) {
 void kftp_connection_addresses(const KftpConnection *c, struct kftp_addr *local, struct kftp_addr *peer) {
         *local = c->local;
         *peer = c->peer;
+}
+
+KftpLearnt *kftp_connection_learnt(KftpConnection *c) {
+        return &c->learnt;
 }
 
 bool kftp_connection_usable(const KftpConnection *c) {

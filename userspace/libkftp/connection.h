@@ -69,6 +69,17 @@ const KftpOptions *kftp_connection_options(const KftpConnection *c);
 const char *kftp_connection_remote(const KftpConnection *c);            /* "host:port" */
 void kftp_connection_addresses(const KftpConnection *c, struct kftp_addr *local, struct kftp_addr *peer);
 
+/* What was learnt of the server in this session. */
+typedef struct KftpLearnt {
+        bool no_mlsd;                   /* refused */
+        bool no_mlst;
+        bool list_a;                    /* LIST -a works */
+        bool no_list_a;
+        bool directory_asked;
+        char *directory;                /* of the log-in; NULL: not asked, or not to be had */
+} KftpLearnt;
+KftpLearnt *kftp_connection_learnt(KftpConnection *c);
+
 /* The server has not hung up, and no request was given up. */
 bool kftp_connection_usable(const KftpConnection *c);
 
