@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The arguments of kftp get. */
+/* The arguments of the command's verbs. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,26 +10,32 @@
 
 #include <net/if.h>
 
+#include "kftp/get.h"
 #include "kftp/options.h"
 #include "util.h"
 
 #define ARGUMENTS_MAX 16
 
 /* Splits "get -c URL" at its spaces, as a shell would. */
-static int parse(const char *line, GetArguments *ret, char **error) {
-        static char words[512];
-        char *argv[ARGUMENTS_MAX + 1] = {}, *rest = words, *word;
-        int argc = 0;
+static int parse(const char *line, Arguments *ret, char **error) {
+        static char words[512], *argv[ARGUMENTS_MAX + 1];
+        char *rest = words, *word;
+        int argc = 0, r;
+        GetWords unused;
 
         assert_true(strlen(line) < sizeof(words));
         strcpy(words, line);
         while ((word = strsep(&rest, " ")) && argc < ARGUMENTS_MAX)
                 argv[argc++] = word;
-        return get_arguments_parse(argc, argv, ret, error);
+        argv[argc] = NULL;
+        r = arguments_parse(argc, argv, streq(argv[0], "put") ? VERB_PUT : VERB_GET, ret, error);
+        if (r >= 0 && streq(argv[0], "get"))
+                r = get_words(ret, &unused, error);
+        return r;
 }
 
-static GetArguments parse_good(const char *line) {
-        GetArguments a;
+static Arguments parse_good(const char *line) {
+        Arguments a;
         char *error;
 
         assert_int_equal(parse(line, &a, &error), 0);
@@ -37,12 +43,20 @@ static GetArguments parse_good(const char *line) {
         return a;
 }
 
+static const char *dest_of(const Arguments *a) {
+        GetWords w = {};
+        char *error;
+
+        assert_int_equal(get_words(a, &w, &error), 0);
+        return w.dest;
+}
+
 static void test_defaults(void **state) {
-        GetArguments a = parse_good("get ftp://h/f");
+        Arguments a = parse_good("get ftp://h/f");
 
         (void) state;
-        assert_string_equal(a.url, "ftp://h/f");
-        assert_null(a.dest);
+        assert_string_equal(a.words[0], "ftp://h/f");
+        assert_null(dest_of(&a));
         assert_false(a.resume || a.json || a.verbose || a.quiet || a.no_progress);
         assert_int_equal(a.data_mode, KFTP_DATA_AUTO);
         assert_int_equal(a.source.family, 0);
@@ -54,7 +68,7 @@ static void test_defaults(void **state) {
 }
 
 static void test_everything(void **state) {
-        GetArguments a = parse_good("get -c --active --source=192.0.2.1 --interface=lo --user=u --password-file=/p --timeout=1.5 "
+        Arguments a = parse_good("get -c --active --source=192.0.2.1 --interface=lo --user=u --password-file=/p --timeout=1.5 "
                                     "--retries=0 --json -v -q --no-progress ftp://h/f dest");
 
         (void) state;
@@ -66,21 +80,21 @@ static void test_everything(void **state) {
         assert_string_equal(a.password_file, "/p");
         assert_int_equal(a.timeout_usec, 1500000);
         assert_int_equal(a.retries, 0);
-        assert_string_equal(a.dest, "dest");
+        assert_string_equal(dest_of(&a), "dest");
 }
 
 static void test_order(void **state) {
-        GetArguments a = parse_good("get ftp://h/f -c dest --retries 7");
+        Arguments a = parse_good("get ftp://h/f -c dest --retries 7");
 
         (void) state;
         assert_true(a.resume);
         assert_int_equal(a.retries, 7);
-        assert_string_equal(a.url, "ftp://h/f");
-        assert_string_equal(a.dest, "dest");
+        assert_string_equal(a.words[0], "ftp://h/f");
+        assert_string_equal(dest_of(&a), "dest");
 
         a = parse_good("get -- ftp://h/f -c");
         assert_false(a.resume);
-        assert_string_equal(a.dest, "-c");
+        assert_string_equal(dest_of(&a), "-c");
         /* the parser begins anew each time */
         a = parse_good("get -qv ftp://h/f");
         assert_true(a.quiet && a.verbose);
@@ -91,7 +105,14 @@ static const struct {
 } bad[] = {
         { "get",                                "the URL is missing"                    },
         { "get -c",                             "the URL is missing"                    },
-        { "get a b c",                          "too many arguments: 'c'"               },
+        { "get a b c",                          "'a' is no URL"                         },
+        { "get ftp://h/f b ftp://h/g",          "'b' is no URL"                         },
+        { "get --mtime a",                      "get has no option --mtime"             },
+        { "put --verify a",                     "unknown option --verify"               },
+        { "put --mode=888 a b",                 "--mode=888:"                           },
+        { "put --mode=10000 a b",               "--mode=10000:"                         },
+        { "put --mode= a b",                    "--mode=:"                              },
+        { "put --mode=-1 a b",                  "--mode=-1:"                            },
         { "get --bogus a",                      "unknown option --bogus"                },
         { "get -x a",                           "unknown option -x"                     },
         { "get -cx a",                          "unknown option -x"                     },
@@ -118,7 +139,7 @@ static void test_bad(void **state) {
         (void) state;
         for (size_t i = 0; i < ELEMENTS(bad); i++) {
                 _cleanup_free_ char *error = NULL;
-                GetArguments a;
+                Arguments a;
 
                 print_message("%s\n", bad[i].line);
                 assert_int_equal(parse(bad[i].line, &a, &error), -EINVAL);
@@ -128,12 +149,68 @@ static void test_bad(void **state) {
         }
 }
 
+static void test_several_urls(void **state) {
+        Arguments a = parse_good("get ftp://h/f ftp://h/g");
+        GetWords w;
+        char *error;
+
+        (void) state;
+        assert_int_equal(get_words(&a, &w, &error), 0);
+        assert_int_equal(w.n_urls, 2);
+        assert_null(w.dest);
+        a = parse_good("get ftp://h/f -q ftp://h/g dir");
+        assert_int_equal(get_words(&a, &w, &error), 0);
+        assert_int_equal(w.n_urls, 2);
+        assert_string_equal(w.dest, "dir");
+        /* what it says is wrong with a URL is the URL's parser's business */
+        a = parse_good("get h/f");
+        assert_int_equal(get_words(&a, &w, &error), 0);
+        assert_int_equal(w.n_urls, 1);
+        assert_null(w.dest);
+}
+
+static void test_put(void **state) {
+        Arguments a = parse_good("put -c --mtime --mode=0640 file ftp://h/d/");
+
+        (void) state;
+        assert_true(a.resume && a.mtime && a.mode.given);
+        assert_false(a.in_place || a.append || a.unique);
+        assert_int_equal(a.mode.mode, 0640);
+        assert_int_equal(a.n_words, 2);
+        assert_string_equal(a.words[1], "ftp://h/d/");
+        assert_true(parse_good("put --in-place a b").in_place);
+        assert_true(parse_good("put --no-temp a b").in_place);
+        assert_true(parse_good("put --append a b").append);
+        assert_true(parse_good("put --unique a b").unique);
+        a = parse_good("put --mode=0 a b");
+        assert_true(a.mode.given && a.mode.mode == 0);
+}
+
+/* Each verb's help has each of its options, and no others. */
+static void test_help(void **state) {
+        char text[8192] = "";
+        FILE *f = fmemopen(text, sizeof(text), "w");
+
+        (void) state;
+        assert_non_null(f);
+        options_help(f, VERB_GET, false);
+        fclose(f);
+        assert_non_null(strstr(text, "  -c --resume "));
+        assert_non_null(strstr(text, "     --timeout=SECONDS "));
+        assert_null(strstr(text, "--mtime"));
+        assert_true(options_exist(VERB_ALL));
+        assert_false(options_exist(0));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_everything),
                 cmocka_unit_test(test_order),
                 cmocka_unit_test(test_bad),
+                cmocka_unit_test(test_several_urls),
+                cmocka_unit_test(test_put),
+                cmocka_unit_test(test_help),
         };
 
         return cmocka_run_group_tests_name("options", tests, NULL, NULL);

@@ -4,57 +4,72 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
-#include <stdarg.h>
 
 #include "kftp-version.h"
-#include "verbs.h"
 #include "libkftp.h"
+#include "options.h"
 #include "util.h"
+#include "verbs.h"
 
-static const char help[] =
-        "kftp COMMAND [OPTION...] ARGUMENT...\n"
-        "\n"
-        "Transfers files over FTP through the kernel module kftp.\n"
-        "\n"
-        "Commands:\n"
-        "  get URL [DEST]           Fetch a file; DEST is a file or a directory\n"
-        "  doctor                   Find out why kftp cannot work here, and what to do\n"
-        "\n"
-        "Options of get:\n"
-        "  -c --resume              Go on from a partial file, if the remote one is still the same\n"
-        "     --user=USER           Log in as USER; without it as the URL says, else anonymously\n"
-        "     --password-file=FILE  Take the password from the first line of FILE\n"
-        "     --active              Active data connections: the server connects to us\n"
-        "     --source=ADDRESS      Connect from this local address\n"
-        "     --interface=NAME      Connect through this network interface\n"
-        "     --timeout=SECONDS     How long each wait may last, not the transfer (default 60)\n"
-        "     --retries=N           Further attempts after a failure that may pass (default 3)\n"
-        "     --json                Describe the result as a JSON object\n"
-        "  -v --verbose             Show the dialogue with the server\n"
-        "  -q --quiet               Show errors only\n"
-        "     --no-progress         Show no progress\n"
-        "\n"
-        "  --help                   This text\n"
-        "  --version                The version\n"
-        "\n"
-        "A URL is ftp://[USER@]HOST[:PORT]/PATH, PATH relative to the login directory.\n"
-        "kftp(1) has the details and the exit codes.\n";
+typedef struct Verb {
+        const char *name;
+        unsigned options;               /* VERB_*; 0: it takes none of the table's */
+        const char *arguments;
+        const char *summary;
+        int (*run)(int argc, char **argv);
+} Verb;
 
-int usage_error(const char *format, ...) {
-        _cleanup_free_ char *text = NULL, *escaped = NULL;
-        va_list ap;
+static const Verb verbs[] = {
+        { "get",    VERB_GET, "URL... [DEST]", "Fetch files; DEST is a file or a directory",    verb_get    },
+        { "doctor", 0,        "",              "Find out why kftp cannot work here, and what to do", verb_doctor },
+};
 
-        va_start(ap, format);
-        if (vasprintf(&text, format, ap) < 0)
-                text = NULL;
-        va_end(ap);
-        escaped = text ? kftp_escape(text, strlen(text)) : NULL;
-        fprintf(stderr, "kftp: %s (see kftp --help)\n", strempty(escaped));
-        return KFTP_CLASS_USAGE;
+static int flush_help(void) {
+        return ferror(stdout) || fflush(stdout) != 0 ? KFTP_CLASS_LOCAL : 0;
+}
+
+/* "Options of get, put:" and what is common to just these. */
+static void show_options_of(unsigned set) {
+        const char *separator = "";
+
+        printf("\nOptions of ");
+        for (size_t i = 0; set != VERB_ALL && i < ELEMENTS(verbs); i++)
+                if (verbs[i].options & set) {
+                        printf("%s%s", separator, verbs[i].name);
+                        separator = ", ";
+                }
+        printf("%s:\n", set == VERB_ALL ? "all commands but doctor" : "");
+        options_help(stdout, set, true);
 }
 
 static int show_help(void) {
-        return fputs(help, stdout) < 0 || fflush(stdout) != 0 ? KFTP_CLASS_LOCAL : 0;
+        printf("kftp COMMAND [OPTION...] ARGUMENT...\n"
+               "\n"
+               "Transfers files over FTP through the kernel module kftp.\n"
+               "\n"
+               "Commands:\n");
+        for (size_t i = 0; i < ELEMENTS(verbs); i++)
+                printf("  %-6s %-17s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
+        for (unsigned set = VERB_ALL; set > 0; set--)
+                if (options_exist(set))
+                        show_options_of(set);
+        printf("\n"
+               "      --help                  This text; after a command, its options only\n"
+               "      --version               The version\n"
+               "\n"
+               "A URL is ftp://[USER@]HOST[:PORT]/PATH, PATH relative to the login directory.\n"
+               "kftp(1) has the details and the exit codes.\n");
+        return flush_help();
+}
+
+static int show_help_of(const Verb *v) {
+        printf("kftp %s%s %s\n\n%s.\n", v->name, v->options ? " [OPTION...]" : "", v->arguments, v->summary);
+        if (v->options) {
+                printf("\n");
+                options_help(stdout, v->options, false);
+        }
+        printf("\nkftp(1) has the details and the exit codes.\n");
+        return flush_help();
 }
 
 static int show_version(void) {
@@ -81,13 +96,6 @@ static int open_standard_files(void) {
 }
 
 int main(int argc, char **argv) {
-        static const struct {
-                const char *name;
-                int (*run)(int argc, char **argv);
-        } verbs[] = {
-                { "get",    verb_get    },
-                { "doctor", verb_doctor },
-        };
         const char *word = argc > 1 ? argv[1] : NULL;
 
         if (open_standard_files() < 0)
@@ -105,6 +113,6 @@ int main(int argc, char **argv) {
                 return show_help();
         for (size_t i = 0; i < ELEMENTS(verbs); i++)
                 if (streq(word, verbs[i].name))
-                        return asks_for_help(argc - 1, argv + 1) ? show_help() : verbs[i].run(argc - 1, argv + 1);
+                        return asks_for_help(argc - 1, argv + 1) ? show_help_of(&verbs[i]) : verbs[i].run(argc - 1, argv + 1);
         return usage_error(word[0] == '-' ? "unknown option %s; options stand after the command" : "unknown command '%s'", word);
 }

@@ -1,18 +1,77 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The options of the command's verbs, taken and checked. Prints nothing. */
+/*
+ * The options of the command's verbs: one table, from which they are taken and their help is written. How a
+ * value is checked is in option-values.c.
+ */
 
 #include <getopt.h>
-#include <math.h>
-#include <net/if.h>
 #include <stdarg.h>
 
+#include "option-values.h"
 #include "options.h"
 #include "util.h"
 
-#define TIMEOUT_MAX_SEC 86400
-#define RETRIES_MAX 1000000
+/*
+ * take stores what it makes of text, the option's value or NULL if it takes none, at where, the member of
+ * struct Arguments. -EINVAL with *error set.
+ */
+typedef struct Option {
+        const char *name;
+        char letter;                    /* 0: none */
+        const char *value;              /* its name in the help; NULL: takes none */
+        unsigned verbs;
+        int (*take)(const char *text, void *where, char **error);
+        size_t offset;
+        const char *help;               /* lines after the first one are indented like it */
+} Option;
 
-static _printf_(2, 3) int complain(char **error, const char *format, ...) {
+#define TRANSFERS (VERB_GET | VERB_PUT)
+#define AT(member) offsetof(Arguments, member)
+
+static const Option options[] = {
+        { "user",          0,   "USER",    VERB_ALL,            option_user,      AT(user),
+          "Log in as USER; without it as the URL says, else anonymously" },
+        { "password-file", 0,   "FILE",    VERB_ALL,            option_text,      AT(password_file),
+          "Take the password from the first line of FILE" },
+        { "active",        0,   NULL,      VERB_ALL,            option_active,    AT(data_mode),
+          "Active data connections: the server connects to us" },
+        { "source",        0,   "ADDRESS", VERB_ALL,            option_source,    AT(source),
+          "Connect from this local address" },
+        { "interface",     0,   "NAME",    VERB_ALL,            option_interface, AT(ifindex),
+          "Connect through this network interface" },
+        { "timeout",       0,   "SECONDS", VERB_ALL,            option_timeout,   AT(timeout_usec),
+          "How long each wait may last, not the transfer (default 60)" },
+        { "retries",       0,   "N",       VERB_ALL,            option_retries,   AT(retries),
+          "Further attempts after a failure that may pass (default 3)" },
+        { "verbose",       'v', NULL,      VERB_ALL,            option_flag,      AT(verbose),
+          "Show the dialogue with the server" },
+        { "quiet",         'q', NULL,      VERB_ALL,            option_flag,      AT(quiet),
+          "Show errors only" },
+
+        { "resume",        'c', NULL,      TRANSFERS,           option_flag,      AT(resume),
+          "Go on from a partial file, if the source is still the same" },
+        { "json",          0,   NULL,      TRANSFERS | VERB_LS, option_flag,      AT(json),
+          "Describe the result as JSON" },
+        { "no-progress",   0,   NULL,      TRANSFERS,           option_flag,      AT(no_progress),
+          "Show no progress" },
+
+        { "in-place",      0,   NULL,      VERB_PUT,            option_flag,      AT(in_place),
+          "Store under the final name at once, not under a temporary one" },
+        { "no-temp",       0,   NULL,      VERB_PUT,            option_flag,      AT(in_place),
+          "The same as --in-place" },
+        { "append",        0,   NULL,      VERB_PUT,            option_flag,      AT(append),
+          "Append to the remote file" },
+        { "unique",        0,   NULL,      VERB_PUT,            option_flag,      AT(unique),
+          "Let the server choose a new name in the directory URL" },
+        { "mtime",         0,   NULL,      VERB_PUT,            option_flag,      AT(mtime),
+          "Give the remote file the modification time of FILE" },
+        { "mode",          0,   "MODE",    VERB_PUT,            option_mode,      AT(mode),
+          "Give the remote file this mode, in octal" },
+};
+
+#define VALUE_BASE 0x100                /* getopt's values of options, by their index; above all letters */
+
+int option_complain(char **error, const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
@@ -22,112 +81,38 @@ static _printf_(2, 3) int complain(char **error, const char *format, ...) {
         return -EINVAL;
 }
 
-static int parse_timeout(const char *text, uint64_t *ret, char **error) {
-        char *end;
-        double seconds;
+/* The same table as getopt wants it. */
+static void make_tables(unsigned verb, struct option *longs, char *letters) {
+        size_t n = 0;
 
-        seconds = strtod(text, &end);
-        if (end == text || *end || !isfinite(seconds) || seconds < 0.001 || seconds > TIMEOUT_MAX_SEC)
-                return complain(error, "--timeout=%s: not a number of seconds between 0.001 and %d", text, TIMEOUT_MAX_SEC);
-        *ret = (uint64_t) (seconds * (double) USEC_PER_SEC);
-        return 0;
-}
+        *letters++ = ':';
+        for (size_t i = 0; i < ELEMENTS(options); i++) {
+                const Option *o = &options[i];
 
-static int parse_retries(const char *text, unsigned *ret, char **error) {
-        unsigned long n;
-        char *end;
-
-        errno = 0;
-        n = strtoul(text, &end, 10);
-        if (*text < '0' || *text > '9' || *end || errno != 0 || n > RETRIES_MAX)
-                return complain(error, "--retries=%s: not a number between 0 and %d", text, RETRIES_MAX);
-        *ret = (unsigned) n;
-        return 0;
-}
-
-static int parse_source(const char *text, struct kftp_addr *ret, char **error) {
-        if (kftp_address_parse(text, ret) < 0)
-                return complain(error, "--source=%s: not an IPv4 or IPv6 address", text);
-        return 0;
-}
-
-static int parse_interface(const char *text, unsigned *ret, char **error) {
-        *ret = if_nametoindex(text);
-        return *ret == 0 ? complain(error, "--interface=%s: there is no such network interface", text) : 0;
-}
-
-static int parse_user(const char *text, const char **ret, char **error) {
-        if (!*text || strlen(text) > KFTP_MAX_CREDENTIAL)
-                return complain(error, "--user: not between 1 and %d bytes", KFTP_MAX_CREDENTIAL);
-        for (const char *p = text; *p; p++)
-                if ((unsigned char) *p < 0x20 || *p == 0x7f)
-                        return complain(error, "--user: contains a control character, which FTP cannot carry");
-        *ret = text;
-        return 0;
-}
-
-enum {
-        ARG_ACTIVE = 0x100,
-        ARG_SOURCE,
-        ARG_INTERFACE,
-        ARG_USER,
-        ARG_PASSWORD_FILE,
-        ARG_TIMEOUT,
-        ARG_RETRIES,
-        ARG_JSON,
-        ARG_NO_PROGRESS,
-};
-
-static const struct option get_options[] = {
-        { "resume",        no_argument,       NULL, 'c'               },
-        { "active",        no_argument,       NULL, ARG_ACTIVE        },
-        { "source",        required_argument, NULL, ARG_SOURCE        },
-        { "interface",     required_argument, NULL, ARG_INTERFACE     },
-        { "user",          required_argument, NULL, ARG_USER          },
-        { "password-file", required_argument, NULL, ARG_PASSWORD_FILE },
-        { "timeout",       required_argument, NULL, ARG_TIMEOUT       },
-        { "retries",       required_argument, NULL, ARG_RETRIES       },
-        { "json",          no_argument,       NULL, ARG_JSON          },
-        { "no-progress",   no_argument,       NULL, ARG_NO_PROGRESS   },
-        { "verbose",       no_argument,       NULL, 'v'               },
-        { "quiet",         no_argument,       NULL, 'q'               },
-        {}
-};
-
-static int take_option(int option, GetArguments *a, char **error) {
-        switch (option) {
-        case 'c':
-                a->resume = true;
-                return 0;
-        case ARG_ACTIVE:
-                a->data_mode = KFTP_DATA_ACTIVE;
-                return 0;
-        case ARG_SOURCE:
-                return parse_source(optarg, &a->source, error);
-        case ARG_INTERFACE:
-                return parse_interface(optarg, &a->ifindex, error);
-        case ARG_USER:
-                return parse_user(optarg, &a->user, error);
-        case ARG_PASSWORD_FILE:
-                a->password_file = optarg;
-                return 0;
-        case ARG_TIMEOUT:
-                return parse_timeout(optarg, &a->timeout_usec, error);
-        case ARG_RETRIES:
-                return parse_retries(optarg, &a->retries, error);
-        case ARG_JSON:
-                a->json = true;
-                return 0;
-        case ARG_NO_PROGRESS:
-                a->no_progress = true;
-                return 0;
-        case 'v':
-                a->verbose = true;
-                return 0;
-        default: /* 'q' */
-                a->quiet = true;
-                return 0;
+                if (!(o->verbs & verb))
+                        continue;
+                longs[n++] = (struct option) {
+                        .name = o->name,
+                        .has_arg = o->value ? required_argument : no_argument,
+                        .val = VALUE_BASE + (int) i,
+                };
+                if (!o->letter)
+                        continue;
+                *letters++ = o->letter;
+                if (o->value)
+                        *letters++ = ':';
         }
+        longs[n] = (struct option) {};
+        *letters = '\0';
+}
+
+static const Option *find(int value) {
+        if (value >= VALUE_BASE)
+                return &options[value - VALUE_BASE];
+        for (size_t i = 0; i < ELEMENTS(options); i++)
+                if (options[i].letter == value)
+                        return &options[i];
+        return NULL;
 }
 
 /* What getopt did not like: a short option has optopt, a long one stands in argv. */
@@ -135,36 +120,64 @@ static int bad_option(int argc, char **argv, bool missing, char **error) {
         const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "";
 
         if (missing)
-                return complain(error, "the option %s needs a value", word);
+                return option_complain(error, "the option %s needs a value", word);
         if (optopt > 0 && optopt < 0x80)
-                return complain(error, "unknown option -%c", optopt);
-        if (optopt >= ARG_ACTIVE)
-                return complain(error, "the option %s takes no value", word);
-        return complain(error, "unknown option %s", word);
+                return option_complain(error, "unknown option -%c", optopt);
+        if (optopt >= VALUE_BASE)
+                return option_complain(error, "the option %s takes no value", word);
+        for (size_t i = 0; i < ELEMENTS(options); i++)
+                if (startswith(word, "--") && streq(word + 2, options[i].name))
+                        return option_complain(error, "%s has no option %s", argv[0], word);
+        return option_complain(error, "unknown option %s", word);
 }
 
-int get_arguments_parse(int argc, char **argv, GetArguments *ret, char **error) {
-        GetArguments a = { .retries = KFTP_RETRIES_DEFAULT };
-        int option, r;
+int arguments_parse(int argc, char **argv, unsigned verb, Arguments *ret, char **error) {
+        Arguments a = { .retries = KFTP_RETRIES_DEFAULT };
+        struct option longs[ELEMENTS(options) + 1];
+        char letters[2 * ELEMENTS(options) + 2];
+        int value, r;
 
         *error = NULL;
+        make_tables(verb, longs, letters);
         opterr = 0;
         optind = 0;
-        while ((option = getopt_long(argc, argv, ":cvq", get_options, NULL)) >= 0) {
-                if (option == '?' || option == ':')
-                        return bad_option(argc, argv, option == ':', error);
-                r = take_option(option, &a, error);
+        while ((value = getopt_long(argc, argv, letters, longs, NULL)) >= 0) {
+                const Option *o = find(value);
+
+                if (value == '?' || value == ':' || !o)
+                        return bad_option(argc, argv, value == ':', error);
+                r = o->take(optarg, (char *) &a + o->offset, error);
                 if (r < 0)
                         return r;
         }
-        if (optind >= argc)
-                return complain(error, "the URL is missing");
-        if (argc - optind > 2)
-                return complain(error, "too many arguments: '%s'; one URL, and at most one DEST", argv[optind + 2]);
-        a.url = argv[optind];
-        a.dest = argv[optind + 1];      /* argv ends with NULL */
-        if (a.dest && !*a.dest)
-                return complain(error, "DEST is empty");
+        a.words = argv + optind;        /* argv ends with NULL */
+        a.n_words = (unsigned) (argc - optind);
         *ret = a;
         return 0;
+}
+
+static void write_help(FILE *f, const Option *o) {
+        char letter[4] = "", name[40];
+
+        if (o->letter)
+                (void) snprintf(letter, sizeof(letter), "-%c", o->letter);
+        (void) snprintf(name, sizeof(name), "--%s%s%s", o->name, o->value ? "=" : "", strempty(o->value));
+        fprintf(f, "  %-2s %-21s %s\n", letter, name, o->help);
+}
+
+void options_help(FILE *f, unsigned verbs, bool exact) {
+        for (size_t i = 0; i < ELEMENTS(options); i++)
+                if (exact ? options[i].verbs == verbs : (options[i].verbs & verbs) != 0)
+                        write_help(f, &options[i]);
+}
+
+bool options_exist(unsigned verbs) {
+        for (size_t i = 0; i < ELEMENTS(options); i++)
+                if (options[i].verbs == verbs)
+                        return true;
+        return false;
+}
+
+bool is_url(const char *word) {
+        return strstr(word, "://") != NULL;
 }

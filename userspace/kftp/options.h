@@ -3,18 +3,36 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "libkftp.h"
 
-/* The arguments of "kftp get", checked. Strings are argv's. */
-typedef struct GetArguments {
-        const char *url;
-        const char *dest;               /* NULL: none given */
-        bool resume;
-        bool json;
+/* The verbs that have options. An option belongs to a set of them. */
+enum {
+        VERB_GET   = 1 << 0,
+        VERB_PUT   = 1 << 1,
+        VERB_LS    = 1 << 2,
+        VERB_CAT   = 1 << 3,
+        VERB_RM    = 1 << 4,
+        VERB_MKDIR = 1 << 5,
+        VERB_MV    = 1 << 6,
+        VERB_QUOTE = 1 << 7,
+        VERB_ALL   = (1 << 8) - 1,
+};
+
+typedef struct OptionalMode {
+        bool given;
+        unsigned mode;
+} OptionalMode;
+
+/* What stands behind a verb, checked. Strings are argv's. */
+typedef struct Arguments {
+        char **words;                   /* those that are no options, in order; ends with NULL */
+        unsigned n_words;
+
+        /* all verbs */
         bool verbose;
         bool quiet;
-        bool no_progress;
         enum kftp_data_mode data_mode;
         struct kftp_addr source;        /* family 0: none given */
         unsigned ifindex;
@@ -22,7 +40,31 @@ typedef struct GetArguments {
         const char *password_file;
         uint64_t timeout_usec;          /* 0: default */
         unsigned retries;
-} GetArguments;
 
-/* argv[0] is "get". -EINVAL: *error gets an allocated sentence. */
-int get_arguments_parse(int argc, char **argv, GetArguments *ret, char **error);
+        /* get, put, ... */
+        bool resume;
+        bool json;
+        bool no_progress;
+
+        /* put */
+        bool in_place;
+        bool append;
+        bool unique;
+        bool mtime;
+        OptionalMode mode;
+} Arguments;
+
+/* argv[0] is the verb. -EINVAL: *error gets an allocated sentence. */
+int arguments_parse(int argc, char **argv, unsigned verb, Arguments *ret, char **error);
+
+/* For a parser of its own: stores the sentence and returns -EINVAL. */
+int option_complain(char **error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Writes a line for each option that these verbs, and no others, have in common; or, exact false, for each of any. */
+void options_help(FILE *f, unsigned verbs, bool exact);
+
+/* Whether there are any that just these verbs have. */
+bool options_exist(unsigned verbs);
+
+/* Whether a word is to be taken as a URL rather than a file's name. */
+bool is_url(const char *word);

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The values of options, checked and stored. */
+
+#include <math.h>
+#include <net/if.h>
+
+#include "option-values.h"
+#include "options.h"
+#include "util.h"
+
+#define TIMEOUT_MAX_SEC 86400
+#define RETRIES_MAX 1000000
+
+int option_flag(const char *text, void *where, char **error) {
+        (void) text;
+        (void) error;
+        *(bool *) where = true;
+        return 0;
+}
+
+int option_text(const char *text, void *where, char **error) {
+        (void) error;
+        *(const char **) where = text;
+        return 0;
+}
+
+int option_user(const char *text, void *where, char **error) {
+        if (!*text || strlen(text) > KFTP_MAX_CREDENTIAL)
+                return option_complain(error, "--user: not between 1 and %d bytes", KFTP_MAX_CREDENTIAL);
+        for (const char *p = text; *p; p++)
+                if ((unsigned char) *p < 0x20 || *p == 0x7f)
+                        return option_complain(error, "--user: contains a control character, which FTP cannot carry");
+        *(const char **) where = text;
+        return 0;
+}
+
+int option_active(const char *text, void *where, char **error) {
+        (void) text;
+        (void) error;
+        *(enum kftp_data_mode *) where = KFTP_DATA_ACTIVE;
+        return 0;
+}
+
+int option_source(const char *text, void *where, char **error) {
+        if (kftp_address_parse(text, where) < 0)
+                return option_complain(error, "--source=%s: not an IPv4 or IPv6 address", text);
+        return 0;
+}
+
+int option_interface(const char *text, void *where, char **error) {
+        unsigned index = if_nametoindex(text);
+
+        *(unsigned *) where = index;
+        return index == 0 ? option_complain(error, "--interface=%s: there is no such network interface", text) : 0;
+}
+
+int option_timeout(const char *text, void *where, char **error) {
+        char *end;
+        double seconds;
+
+        seconds = strtod(text, &end);
+        if (end == text || *end || !isfinite(seconds) || seconds < 0.001 || seconds > TIMEOUT_MAX_SEC)
+                return option_complain(error, "--timeout=%s: not a number of seconds between 0.001 and %d", text, TIMEOUT_MAX_SEC);
+        *(uint64_t *) where = (uint64_t) (seconds * (double) USEC_PER_SEC);
+        return 0;
+}
+
+int option_retries(const char *text, void *where, char **error) {
+        unsigned long n;
+        char *end;
+
+        errno = 0;
+        n = strtoul(text, &end, 10);
+        if (*text < '0' || *text > '9' || *end || errno != 0 || n > RETRIES_MAX)
+                return option_complain(error, "--retries=%s: not a number between 0 and %d", text, RETRIES_MAX);
+        *(unsigned *) where = (unsigned) n;
+        return 0;
+}
+
+int option_mode(const char *text, void *where, char **error) {
+        OptionalMode *mode = where;
+        unsigned long n;
+        char *end;
+
+        n = strtoul(text, &end, 8);
+        if (*text < '0' || *text > '7' || *end || n > 07777)
+                return option_complain(error, "--mode=%s: not an octal number up to 7777", text);
+        *mode = (OptionalMode) { .given = true, .mode = (unsigned) n };
+        return 0;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* How options take their values: see struct Option. where is of the type that stands behind the name. */
+int option_flag(const char *text, void *where, char **error);           /* bool */
+int option_text(const char *text, void *where, char **error);           /* const char * */
+int option_user(const char *text, void *where, char **error);           /* const char * */
+int option_active(const char *text, void *where, char **error);         /* enum kftp_data_mode */
+int option_source(const char *text, void *where, char **error);         /* struct kftp_addr */
+int option_interface(const char *text, void *where, char **error);      /* unsigned */
+int option_timeout(const char *text, void *where, char **error);        /* uint64_t, microseconds */
+int option_retries(const char *text, void *where, char **error);        /* unsigned */
+int option_mode(const char *text, void *where, char **error);           /* OptionalMode */

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The course of a verb that talks to servers: see run.h. */
+
+#include <signal.h>
+
+#include "format.h"
+#include "prompt.h"
+#include "run.h"
+#include "util.h"
+#include "verbs.h"
+
+/* For the signal handler, which gets no argument. It is left to the end of the process: a signal may still come. */
+static KftpControl *control;
+
+static void stop(int signal_number) {
+        (void) signal_number;
+        kftp_control_cancel(control);
+}
+
+/* The first signal stops in an orderly way; the same one again, which is not handled any more, at once. */
+static int install_handlers(void) {
+        static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+        struct sigaction handle = { .sa_handler = stop, .sa_flags = (int) SA_RESETHAND }, old;
+
+        for (size_t i = 0; i < ELEMENTS(signals); i++) {
+                if (sigaction(signals[i], NULL, &old) < 0)
+                        return -errno;
+                /* nohup. Not so SIGINT: a script's background job may be told to stop by it. */
+                if (!(signals[i] == SIGHUP && old.sa_handler == SIG_IGN) && sigaction(signals[i], &handle, NULL) < 0)
+                        return -errno;
+        }
+        return 0;
+}
+
+/* ---- What is shown meanwhile ----------------------------------------------------------------- */
+
+static void show_line(void *userdata, bool sent, const char *text, size_t n) {
+        _cleanup_free_ char *escaped = kftp_escape(text, n);
+        Run *run = userdata;
+
+        progress_clear(&run->progress);
+        fprintf(stderr, "%c %s\n", sent ? '>' : '<', strempty(escaped));
+}
+
+static void show_note(void *userdata, const char *text) {
+        _cleanup_free_ char *escaped = kftp_escape(text, strlen(text));
+        Run *run = userdata;
+
+        progress_clear(&run->progress);
+        fprintf(stderr, "* %s\n", strempty(escaped));
+}
+
+static void show_connected(void *userdata, const struct kftp_addr *local, const struct kftp_addr *peer) {
+        _cleanup_free_ char *from = kftp_address_format(local), *to = kftp_address_format(peer);
+        Run *run = userdata;
+
+        progress_clear(&run->progress);
+        fprintf(stderr, "* control connection: %s -> %s\n", strempty(from), strempty(to));
+}
+
+void run_show_data_connection(const Run *run, const KftpResult *r) {
+        _cleanup_free_ char *local = kftp_address_format(&r->data_local), *peer = kftp_address_format(&r->data_peer);
+
+        if (run->arguments.verbose && r->data_peer.family != 0)
+                fprintf(stderr, "* data connection: %s %s %s (%s)\n", strempty(local), r->data_active ? "<-" : "->",
+                        strempty(peer), r->data_active ? "active" : "passive");
+}
+
+static void show_progress(void *userdata, const KftpProgress *p) {
+        Run *run = userdata;
+
+        progress_update(&run->progress, p);
+}
+
+static void show_retry(void *userdata, const KftpAttempt *a) {
+        char delay[KFTP_FORMAT_MAX];
+        Run *run = userdata;
+
+        progress_clear(&run->progress);
+        fprintf(stderr, "kftp: attempt %u of %u: %s; again in %s\n", a->attempt, run->arguments.retries + 1,
+                strempty(a->failure->text), kftp_format_usec(delay, a->delay_usec));
+}
+
+bool run_is_chatty(const Run *run) {
+        return run->tty && !run->arguments.quiet;
+}
+
+static KftpCallbacks callbacks(Run *run) {
+        const Arguments *a = &run->arguments;
+
+        return (KftpCallbacks) {
+                .line = a->verbose ? show_line : NULL,
+                .note = a->verbose ? show_note : NULL,
+                .connected = a->verbose ? show_connected : NULL,
+                .progress = a->quiet || a->no_progress ? NULL : show_progress,
+                /* Otherwise an error is one line. */
+                .retry = a->verbose || run_is_chatty(run) ? show_retry : NULL,
+                .userdata = run,
+        };
+}
+
+int run_show_failure(const Run *run, const KftpFailure *f, unsigned attempts, const char *tail) {
+        (void) run;
+        fprintf(stderr, "kftp: %s", strempty(f->text));
+        if (attempts > 1)
+                fprintf(stderr, " (%u attempts)", attempts);
+        fprintf(stderr, "%s\n", strempty(tail));
+        return (int) f->class;
+}
+
+/* ---- Log-ins --------------------------------------------------------------------------------- */
+
+static void forget_password(Run *run) {
+        if (run->password)
+                explicit_bzero(run->password, strlen(run->password));
+        free(run->password);
+        run->password = NULL;
+        free(run->login);
+        run->login = NULL;
+}
+
+static int ask_password(Run *run, const char *user, const KftpUrl *url, KftpFailure *f) {
+        int r;
+
+        if (!user || streq(user, "anonymous"))
+                return 0;
+        r = prompt_password(user, url->host, &run->password);
+        if (r >= 0)
+                return 0;
+        f->class = r == -EINTR || r == -ECANCELED ? KFTP_CLASS_INTERRUPTED : KFTP_CLASS_USAGE;
+        if (asprintf(&f->text, "no password: %s", r == -E2BIG ? "it is too long" : "interrupted") < 0)
+                f->text = NULL;
+        return r;
+}
+
+int run_log_in(Run *run, const KftpUrl *url, KftpFailure *f) {
+        const Arguments *a = &run->arguments;
+        const char *user = a->user ?: url->user;
+        _cleanup_free_ char *login = NULL;
+        int r = 0;
+
+        if (asprintf(&login, "%s@%s:%u", strempty(user), url->host, url->port) < 0)
+                login = NULL;
+        if (login && streq_ptr(run->login, login))
+                return 0;
+        kftp_client_set_login(run->client, a->user, NULL, NULL);
+        forget_password(run);
+        if (a->password_file)
+                r = kftp_read_password_file(a->password_file, &run->password, f);
+        else
+                r = ask_password(run, user, url, f);
+        if (r < 0)
+                return r;
+        run->login = STEAL_PTR(login);
+        kftp_client_set_login(run->client, a->user, run->password, NULL);
+        return 0;
+}
+
+/* ---- The course ------------------------------------------------------------------------------ */
+
+int run_parse(Run *run, unsigned verb, int argc, char **argv) {
+        _cleanup_free_ char *error = NULL;
+        int r;
+
+        *run = (Run) { .verb = argv[0], .tty = isatty(STDERR_FILENO) };
+        r = arguments_parse(argc, argv, verb, &run->arguments, &error);
+        return r < 0 ? usage_error("%s", error ?: strerror(-r)) : 0;
+}
+
+int run_begin(Run *run) {
+        const Arguments *a = &run->arguments;
+        KftpOptions options = {
+                .user = a->user,
+                .source = a->source.family != 0 ? &a->source : NULL,
+                .ifindex = a->ifindex,
+                .data_mode = a->data_mode,
+                .timeout_usec = a->timeout_usec,
+                .retries = a->retries,
+                .resume = a->resume,
+                .callbacks = callbacks(run),
+        };
+        int r;
+
+        r = kftp_control_new(&control);
+        if (r >= 0)
+                r = install_handlers();
+        options.control = control;
+        if (r >= 0)
+                r = kftp_client_new(&run->client, &options);
+        if (r < 0) {
+                fprintf(stderr, "kftp: cannot begin: %s\n", strerror(-r));
+                return KFTP_CLASS_OTHER;
+        }
+        return 0;
+}
+
+void run_end(Run *run) {
+        kftp_client_free(run->client);
+        forget_password(run);
+}
+
+int run_parse_url(const char *text, KftpUrl *ret) {
+        _cleanup_free_ char *error = NULL, *escaped = NULL;
+        int r;
+
+        r = kftp_url_parse(text, ret, &error);
+        if (r >= 0)
+                return 0;
+        escaped = error ? kftp_escape(error, strlen(error)) : NULL;
+        fprintf(stderr, "kftp: bad URL: %s\n", escaped ?: strerror(-r));
+        return KFTP_CLASS_USAGE;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "libkftp.h"
+#include "options.h"
+#include "progress.h"
+
+/*
+ * What all verbs that talk to servers have in common: arguments, signals, log-ins, what is shown meanwhile, and
+ * the client that does the work.
+ */
+typedef struct Run {
+        Arguments arguments;
+        const char *verb;
+        KftpClient *client;
+        Progress progress;              /* begun and ended by the verb; shown only if it was begun as shown */
+        bool tty;                       /* stderr is one */
+        char *password;
+        char *login;                    /* "user@host:port" that password is for */
+} Run;
+
+/* Takes the arguments. 0, or an exit code after a message. Run.arguments holds even if nothing else was done. */
+int run_parse(Run *run, unsigned verb, int argc, char **argv);
+
+/* Installs the signal handlers and makes the client. 0, or an exit code after a message. */
+int run_begin(Run *run);
+void run_end(Run *run);
+
+/* Parses a URL of the arguments. 0, or an exit code after a message; free with kftp_url_done. */
+int run_parse_url(const char *text, KftpUrl *ret);
+
+/* Finds the password for url's server, asks for it if need be, and tells the client. 0, or -errno with *f. */
+int run_log_in(Run *run, const KftpUrl *url, KftpFailure *f);
+
+/* Whether to show a line about what went well. */
+bool run_is_chatty(const Run *run);
+
+/* "* data connection: ...", if the dialogue is shown. */
+void run_show_data_connection(const Run *run, const KftpResult *result);
+
+/* "kftp: TEXT (2 attempts)TAIL" on stderr; tail may be NULL. Returns the failure's class, the exit code. */
+int run_show_failure(const Run *run, const KftpFailure *f, unsigned attempts, const char *tail);
