@@ -154,6 +154,12 @@ def server(request, servers):
     return servers.get(request.param)
 
 
+@pytest.fixture(params=["vsftpd", *(pytest.param(n, marks=pytest.mark.slow) for n in real.ALL if n != "vsftpd")])
+def any_server(request, servers):
+    """Each of the four, but in the fast set only one: for what one does if the others do."""
+    return servers.get(request.param)
+
+
 @pytest.fixture
 def vsftpd(servers):
     """One real server, where it does not matter which."""

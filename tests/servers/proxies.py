@@ -81,7 +81,7 @@ class Tinyproxy(Proxy):
 
     name = "tinyproxy"
     scheme = "http"
-    connected_pattern = r"Established connection to host \".*\" using file descriptor|CONNECT .*:(\d+) HTTP"
+    connected_pattern = r"CONNECT \S+:(\d+) HTTP"
 
     def __init__(self, directory, user="", password="", allowed=0):
         super().__init__(directory, user, password)
