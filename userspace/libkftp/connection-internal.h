@@ -4,6 +4,8 @@
 /* What the files connection*.c share. */
 
 #include "connection.h"
+#include "dial.h"
+#include "rate.h"
 #include "session.h"
 
 struct KftpConnection {
@@ -18,6 +20,8 @@ struct KftpConnection {
         bool logged_in;
         bool given_up;                  /* a request was left in the middle */
         uint32_t methods_off;           /* that were told */
+        KftpDial dial;                  /* with a proxy */
+        KftpRate rate;
         uint64_t used_usec;             /* when the last request ended */
         unsigned requests;              /* ended, of those since kftp_connection_reuse */
         bool reused;

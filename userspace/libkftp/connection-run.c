@@ -25,8 +25,12 @@ int kftp_connection_step(KftpConnection *c, const KftpWatch *watch, uint64_t max
         KftpSession *s = &c->session;
 
         for (;;) {
-                int r = kftp_session_run(s, max_bytes);
+                int r;
 
+                /* Whether or not the pause was cut short: RUN says how the request ends. */
+                if (s->event.type == KFTP_EVENT_PROGRESS || s->event.type == KFTP_EVENT_YIELD)
+                        (void) kftp_rate_pause(&c->rate, s->event.bytes, c->options->control);
+                r = kftp_session_run(s, kftp_rate_slice(&c->rate, max_bytes));
                 if (r < 0 && kftp_control_cancelled(c->options->control))
                         return -ECANCELED;
                 if (r < 0)
@@ -36,6 +40,11 @@ int kftp_connection_step(KftpConnection *c, const KftpWatch *watch, uint64_t max
                         kftp_session_tell_line(s, &c->options->callbacks);
                         if (watch && watch->line && !(s->event.event_flags & KFTP_EVENT_SENT))
                                 watch->line(watch->userdata, s->text, s->text_len);
+                        break;
+                case KFTP_EVENT_DATA_WANTED:
+                        r = kftp_dial_data(&c->dial, s->fd, &s->event, f);
+                        if (r < 0)
+                                return r;
                         break;
                 case KFTP_EVENT_CONNECTED:
                 case KFTP_EVENT_PROGRESS:
@@ -98,6 +107,10 @@ static int judge(const KftpConnection *c, const struct kftp_submit *request, con
                 .interrupted = d->error == -ECANCELED && kftp_control_cancelled(c->options->control),
         };
 
+        /* The module knows only that there was no data connection, the proxy may have said why. */
+        if (d->error == -EHOSTUNREACH && c->dial.failure.text)
+                return kftp_failure_set(f, c->dial.failure.class, d->error, c->dial.failure.transient,
+                                        "no data connection to %s: %s", c->remote, c->dial.failure.text);
         return kftp_failure_from_ending(f, &ending);
 }
 
@@ -204,6 +217,7 @@ int kftp_connection_transfer(
 
         *d = (KftpDone) {};
         f = f ?: &own_failure;
+        kftp_rate_begin(&c->rate, c->options->limit_rate);
         r = submit(c, request, f);
         if (r >= 0) {
                 r = drive(c, request, watch, d, f);

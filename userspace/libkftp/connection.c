@@ -83,7 +83,7 @@ static int arm(KftpConnection *c, const struct kftp_addr *peer, KftpFailure *f) 
         KftpSessionLogin login = {
                 .host = c->host,
                 .user = c->user,
-                .methods_off = kftp_methods_known(c->remote, c->options->data_mode),
+                .methods_off = kftp_methods_known(c->remote, c->options->proxy ? KFTP_DATA_PASSIVE : c->options->data_mode),
         };
 
         c->methods_off = login.methods_off;
@@ -136,10 +136,41 @@ static int try_addresses(KftpConnection *c, const struct kftp_addr *addresses, s
         return r;
 }
 
+/* Through the proxy: it is us who connect, and the module that adopts. */
+static int try_proxy(KftpConnection *c, KftpFailure *f) {
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        c->address = strdup(kftp_proxy_name(c->options->proxy));
+        r = kftp_session_open(&c->session, c->options->control, f);
+        if (r < 0)
+                return r;
+        r = kftp_dial_control(&c->dial, c->host, c->port, c->options, &fd, f);
+        if (r >= 0)
+                r = arm(c, &(struct kftp_addr) {}, f);
+        if (r >= 0)
+                r = kftp_dial_adopt(&c->dial, c->session.fd, fd, f);
+        if (r >= 0)
+                r = log_in(c, f);
+        if (r < 0)
+                kftp_session_close(&c->session);
+        return r;
+}
+
+static int try_directly(KftpConnection *c, KftpFailure *f) {
+        _cleanup_free_ struct kftp_addr *addresses = NULL;
+        size_t n;
+        int r;
+
+        r = resolve(c, &addresses, &n, f);
+        return r < 0 ? r : try_addresses(c, addresses, n, f);
+}
+
 static void connection_free(KftpConnection *c) {
         if (!c)
                 return;
         kftp_session_close(&c->session);
+        kftp_dial_done(&c->dial);
         free(c->host);
         free(c->user);
         free(c->remote);
@@ -167,16 +198,12 @@ static KftpConnection *connection_new(const KftpUrl *url, const KftpOptions *o) 
 
 int kftp_connection_open(KftpConnection **ret, const KftpUrl *url, const KftpOptions *o, KftpFailure *f) {
         _cleanup_(connection_freep) KftpConnection *c = connection_new(url, o);
-        _cleanup_free_ struct kftp_addr *addresses = NULL;
         KftpFailure own = {};
-        size_t n;
         int r;
 
         if (!c)
                 return no_memory(f);
-        r = resolve(c, &addresses, &n, f);
-        if (r >= 0)
-                r = try_addresses(c, addresses, n, f ?: &own);
+        r = o->proxy ? try_proxy(c, f ?: &own) : try_directly(c, f ?: &own);
         kftp_failure_done(&own);
         if (r < 0)
                 return r;

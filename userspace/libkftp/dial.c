@@ -17,18 +17,19 @@ static uint64_t timeout(const KftpOptions *o) {
         return o->timeout_usec ?: KFTP_TIMEOUT_DEFAULT_USEC;
 }
 
-int kftp_dial_check(const KftpUrl *url, const KftpOptions *o, KftpFailure *f) {
+/* Whether it can be done through a proxy at all. */
+static int check(const char *host, const KftpOptions *o, KftpFailure *f) {
         if (o->data_mode == KFTP_DATA_ACTIVE)
                 return kftp_failure_set(f, KFTP_CLASS_USAGE, -EINVAL, false,
                                         "active data connections cannot go through the proxy %s, the server would connect to us: "
                                         "leave --active out, or do without the proxy (--proxy=)", o->proxy->name);
-        if (strchr(url->host, '%'))
+        if (strchr(host, '%'))
                 return kftp_failure_set(f, KFTP_CLASS_USAGE, -EINVAL, false,
-                                        "%s: an address with a zone means nothing to the proxy %s", url->host, o->proxy->name);
-        for (const char *p = url->host; *p; p++)
+                                        "%s: an address with a zone means nothing to the proxy %s", host, o->proxy->name);
+        for (const char *p = host; *p; p++)
                 if (*p & 0x80)
                         return kftp_failure_set(f, KFTP_CLASS_USAGE, -EINVAL, false,
-                                                "%s: the proxy %s needs the name in its ASCII form (xn--...)", url->host, o->proxy->name);
+                                                "%s: the proxy %s needs the name in its ASCII form (xn--...)", host, o->proxy->name);
         return 0;
 }
 
@@ -71,13 +72,13 @@ static int dial_first(KftpDial *d, const struct kftp_addr *addresses, size_t n, 
         return r;
 }
 
-int kftp_dial_control(KftpDial *d, const KftpUrl *url, const KftpOptions *o, int *ret, KftpFailure *f) {
+int kftp_dial_control(KftpDial *d, const char *host, uint16_t port, const KftpOptions *o, int *ret, KftpFailure *f) {
         _cleanup_free_ struct kftp_addr *addresses = NULL;
         int family = o->source ? o->source->family : o->family, r;
         size_t n;
 
-        *d = (KftpDial) { .host = url->host, .port = url->port, .options = o };
-        r = kftp_dial_check(url, o, f);
+        *d = (KftpDial) { .host = host, .port = port, .options = o };
+        r = check(host, o, f);
         if (r >= 0)
                 r = kftp_resolve_bounded(o->proxy->host, o->proxy->port, family, o->control, timeout(o), &addresses, &n, f);
         if (r < 0)
@@ -87,10 +88,18 @@ int kftp_dial_control(KftpDial *d, const KftpUrl *url, const KftpOptions *o, int
         return dial_first(d, addresses, n, ret, f);
 }
 
-int kftp_dial_adopt(int device_fd, int fd, enum kftp_role role, uint64_t user_data) {
-        struct kftp_adopt adopt = { .size = sizeof(adopt), .fd = fd, .role = role, .user_data = user_data };
+static int adopt(int device_fd, int fd, enum kftp_role role, uint64_t user_data) {
+        struct kftp_adopt argument = { .size = sizeof(argument), .fd = fd, .role = role, .user_data = user_data };
 
-        return ioctl(device_fd, KFTP_ADOPT, &adopt) < 0 ? -errno : 0;
+        return ioctl(device_fd, KFTP_ADOPT, &argument) < 0 ? -errno : 0;
+}
+
+int kftp_dial_adopt(const KftpDial *d, int device_fd, int fd, KftpFailure *f) {
+        int r = adopt(device_fd, fd, KFTP_ROLE_CONTROL, 0);
+
+        if (r == -ENOTCONN)
+                return kftp_proxy_failed(d->options->proxy, -ECONNRESET, f);
+        return r < 0 ? kftp_failure_device(f, r, "KFTP_ADOPT") : 0;
 }
 
 int kftp_dial_data(KftpDial *d, int device_fd, const struct kftp_run *event, KftpFailure *f) {
@@ -106,7 +115,11 @@ int kftp_dial_data(KftpDial *d, int device_fd, const struct kftp_run *event, Kft
                 d->failure = (KftpFailure) {};
                 return r;
         }
-        r = kftp_dial_adopt(device_fd, fd, KFTP_ROLE_DATA, event->user_data);
+        r = adopt(device_fd, fd, KFTP_ROLE_DATA, event->user_data);
+        if (r == -ENOTCONN) {
+                (void) kftp_proxy_failed(d->options->proxy, -ECONNRESET, &d->failure);
+                r = adopt(device_fd, -1, KFTP_ROLE_DATA, event->user_data);
+        }
         /* nobody waits any more: the server has refused meanwhile, which the next event says */
         if (r < 0 && r != -ESRCH)
                 return kftp_failure_device(f, r, "KFTP_ADOPT");

@@ -13,17 +13,14 @@ typedef struct KftpDial {
         KftpFailure failure;            /* of the last data connection, if it could not be made */
 } KftpDial;
 
-/* Whether what the options say can be done through a proxy at all. */
-int kftp_dial_check(const KftpUrl *url, const KftpOptions *o, KftpFailure *f);
-
 /*
- * The control connection: each address of the proxy until one answers. *ret is a socket for KFTP_ADOPT. url's host
+ * The control connection: each address of the proxy until one answers. *ret is a socket for kftp_dial_adopt. host
  * and the options are used until kftp_dial_done.
  */
-int kftp_dial_control(KftpDial *d, const KftpUrl *url, const KftpOptions *o, int *ret, KftpFailure *f);
+int kftp_dial_control(KftpDial *d, const char *host, uint16_t port, const KftpOptions *o, int *ret, KftpFailure *f);
 
-/* Hands a socket, or -1 for none, to the session on device_fd. fd stays the caller's. */
-int kftp_dial_adopt(int device_fd, int fd, enum kftp_role role, uint64_t user_data);
+/* Hands it to the session on device_fd, which has been armed. fd stays the caller's. */
+int kftp_dial_adopt(const KftpDial *d, int device_fd, int fd, KftpFailure *f);
 
 /*
  * Answers DATA_WANTED with a connection to the server's host and the port that the event tells; the address in a

@@ -388,6 +388,7 @@ int kftp_range_parse(const char *text, KftpRange *ret);
  */
 int kftp_proxy_parse(const char *text, KftpProxy **ret, char **reason);
 void kftp_proxy_free(KftpProxy *p);             /* NULL is fine */
+const char *kftp_proxy_name(const KftpProxy *p);        /* "socks5://HOST:PORT" */
 const char *kftp_proxy_host(const KftpProxy *p);
 const char *kftp_proxy_user(const KftpProxy *p);        /* NULL: none */
 /* What the proxy itself wants to know; NULL leaves what there is. */

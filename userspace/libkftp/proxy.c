@@ -32,6 +32,10 @@ const char *kftp_proxy_host(const KftpProxy *p) {
         return p->host;
 }
 
+const char *kftp_proxy_name(const KftpProxy *p) {
+        return p->name;
+}
+
 const char *kftp_proxy_user(const KftpProxy *p) {
         return p->user;
 }

@@ -83,7 +83,13 @@ int kftp_session_connect(KftpSession *s, const KftpSessionLogin *login, const st
                 .progress_ms = o->callbacks.progress ? PROGRESS_SHOWN_MS : PROGRESS_MS,
         };
 
-        if (o->source)
+        if (o->proxy) {
+                /* We connect, and the server cannot. */
+                c.flags |= KFTP_CONNECT_ADOPT;
+                c.events |= KFTP_WANT_DATA;
+                c.data_mode = KFTP_DATA_PASSIVE;
+                c.ifindex = 0;
+        } else if (o->source)
                 c.source = *o->source;
         if (is_name(login->host))
                 set_text(login->host, &c.host, &c.host_len);
