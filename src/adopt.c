@@ -38,7 +38,7 @@ static bool is_wanted(const struct kftp_session *s, const struct kftp_adopt *arg
 	if (!s->adopt_wanted || s->adopt_posted || s->adopt_role != arg->role)
 		return false;
 	return arg->role == KFTP_ROLE_CONTROL ||
-	       (s->current_request && s->current_request->user_data == arg->user_data);
+	       (s->current_request && s->current_request->arg.user_data == arg->user_data);
 }
 
 /* KFTP_ADOPT: posts, and RUN acts. */

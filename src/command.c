@@ -13,7 +13,7 @@
 /* A request whose whole result is one reply. 3xx asks for more, which only RAW may leave open. */
 static int on_result(struct kftp_session *s, const struct kftp_reply *r)
 {
-	bool open = r->code / 100 == 3 && s->current_request->opcode == KFTP_OP_RAW;
+	bool open = r->code / 100 == 3 && s->current_request->arg.op == KFTP_OP_RAW;
 
 	kftp_request_done(s, r->code / 100 == 2 || open ? 0 : -EREMOTEIO, r);
 	return 0;
@@ -27,8 +27,8 @@ static int on_step(struct kftp_session *s, const struct kftp_reply *r)
 
 static int simple(struct kftp_session *s, struct kftp_request *q)
 {
-	return kftp_control_command(s, on_result, q->op->verb, q->path_len ? q->path : NULL,
-				    q->path_len);
+	return kftp_control_command(s, on_result, q->op->verb, q->arg.path_len ? q->path : NULL,
+				    q->arg.path_len);
 }
 
 /* The lines of the reply are the listing. */
@@ -43,20 +43,21 @@ static int listing(struct kftp_session *s, struct kftp_request *q)
 
 static int rename_from(struct kftp_session *s, struct kftp_request *q)
 {
-	return kftp_control_command(s, on_step, "RNFR", q->path, q->path_len);
+	return kftp_control_command(s, on_step, "RNFR", q->path, q->arg.path_len);
 }
 
 static int rename_to(struct kftp_session *s, struct kftp_request *q)
 {
-	return kftp_control_command(s, on_result, "RNTO", q->path + q->path_len, q->path2_len);
+	return kftp_control_command(s, on_result, "RNTO", q->path + q->arg.path_len,
+				    q->arg.path2_len);
 }
 
 static int chmod(struct kftp_session *s, struct kftp_request *q)
 {
 	char verb[24];
 
-	scnprintf(verb, sizeof(verb), "SITE CHMOD %03o", q->mode);
-	return kftp_control_command(s, on_result, verb, q->path, q->path_len);
+	scnprintf(verb, sizeof(verb), "SITE CHMOD %03o", q->arg.mode);
+	return kftp_control_command(s, on_result, verb, q->path, q->arg.path_len);
 }
 
 static int on_quit(struct kftp_session *s, const struct kftp_reply *r)
@@ -113,8 +114,9 @@ static int set_type(struct kftp_session *s, struct kftp_request *q)
 }
 
 /*
- * SIZE or MDTM has been answered. Before a transfer a refusal is no failure: the transfer's own reply
- * says better what is wrong. An answer that tells nothing is -EPROTO if nothing else was asked for.
+ * SIZE or MDTM has been answered. Before a transfer a refusal is no failure: the transfer's own
+ * reply says better what is wrong. An answer that tells nothing is -EPROTO if nothing else was asked
+ * for.
  */
 static int answered(struct kftp_session *s, const struct kftp_reply *r, bool known)
 {
@@ -138,9 +140,9 @@ static int on_size(struct kftp_session *s, const struct kftp_reply *r)
 
 static int ask_size(struct kftp_session *s, struct kftp_request *q)
 {
-	if (q->file && !(q->flags & (KFTP_SUBMIT_ASK_SIZE | KFTP_SUBMIT_EXPECT_SIZE)))
+	if (q->file && !(q->arg.flags & (KFTP_SUBMIT_ASK_SIZE | KFTP_SUBMIT_EXPECT_SIZE)))
 		return 1;
-	return kftp_control_command(s, on_size, "SIZE", q->path, q->path_len);
+	return kftp_control_command(s, on_size, "SIZE", q->path, q->arg.path_len);
 }
 
 static int on_mtime(struct kftp_session *s, const struct kftp_reply *r)
@@ -157,17 +159,17 @@ static bool would_set_mtime(const struct kftp_request *q)
 {
 	u32 i;
 
-	for (i = 0; i < q->path_len && isdigit(q->path[i]); i++)
+	for (i = 0; i < q->arg.path_len && isdigit(q->path[i]); i++)
 		;
-	return i && i < q->path_len && q->path[i] == ' ';
+	return i && i < q->arg.path_len && q->path[i] == ' ';
 }
 
 static int ask_mtime(struct kftp_session *s, struct kftp_request *q)
 {
-	if (q->file && !(q->flags & (KFTP_SUBMIT_ASK_MTIME | KFTP_SUBMIT_EXPECT_MTIME)))
+	if (q->file && !(q->arg.flags & (KFTP_SUBMIT_ASK_MTIME | KFTP_SUBMIT_EXPECT_MTIME)))
 		return 1;
 	if (!would_set_mtime(q))
-		return kftp_control_command(s, on_mtime, "MDTM", q->path, q->path_len);
+		return kftp_control_command(s, on_mtime, "MDTM", q->path, q->arg.path_len);
 	if (q->file)
 		return 1;	/* unknown, then */
 	kftp_request_done(s, -EINVAL, NULL);
@@ -180,10 +182,10 @@ static int check_expected(struct kftp_session *s, struct kftp_request *q)
 	const struct kftp_result *result = &q->result;
 	bool same = true;
 
-	if (q->flags & KFTP_SUBMIT_EXPECT_SIZE)
-		same &= result->has_size && result->size == q->expect_size;
-	if (q->flags & KFTP_SUBMIT_EXPECT_MTIME)
-		same &= result->has_mtime && result->mtime == q->expect_mtime;
+	if (q->arg.flags & KFTP_SUBMIT_EXPECT_SIZE)
+		same &= result->has_size && result->size == q->arg.expect_size;
+	if (q->arg.flags & KFTP_SUBMIT_EXPECT_MTIME)
+		same &= result->has_mtime && result->mtime == q->arg.expect_mtime;
 	if (same)
 		return 1;
 	kftp_request_done(s, -ESTALE, NULL);
@@ -195,7 +197,7 @@ static int check_expected(struct kftp_session *s, struct kftp_request *q)
 /* In the order in which they are tried; what FEAT has to list, it is believed about. */
 static const struct {
 	const char *verb;		/* what stands before the path */
-	const char *end;		/* of verb, behind the time; NULL: the times follow the path */
+	const char *end;		/* behind the time; NULL: times follow the path */
 	u64 feat;			/* 0: servers do not list it */
 } mtime_forms[] = {
 	{ "MFMT ", "", KFTP_FEAT_MFMT },
@@ -215,7 +217,7 @@ static int on_set_mtime(struct kftp_session *s, const struct kftp_reply *r)
 	if (r->code < 500 || r->code > 504 || r->code == 503)
 		return on_result(s, r);
 	s->mfmt_off |= BIT(q->attempt);
-	kftp_request_note_reply(q, r);
+	kftp_request_note_reply(&q->result.end, r);
 	return set_mtime(s, q);
 }
 
@@ -232,7 +234,7 @@ static int set_mtime(struct kftp_session *s, struct kftp_request *q)
 	char time[32], verb[64], after[3 * sizeof(time)] = "";
 	struct tm tm;
 
-	time64_to_tm(q->mtime, 0, &tm);
+	time64_to_tm(q->arg.mtime, 0, &tm);
 	while (q->attempt < ARRAY_SIZE(mtime_forms) && form_is_off(s, q->attempt))
 		q->attempt++;
 	if (q->attempt == ARRAY_SIZE(mtime_forms) || tm.tm_year < 0 || tm.tm_year > 8099) {
@@ -248,7 +250,7 @@ static int set_mtime(struct kftp_session *s, struct kftp_request *q)
 		scnprintf(after, sizeof(after), " %s %s %s UTC", time, time, time);
 	return kftp_control_command_with(s, on_set_mtime,
 					 *after ? mtime_forms[q->attempt].verb : verb,
-					 q->path, q->path_len, after);
+					 q->path, q->arg.path_len, after);
 }
 
 /* ---- HASH and its kin ---------------------------------------------------------------------- */
@@ -272,24 +274,24 @@ static const struct {
 /* Which algorithm HASH is to use. */
 static int choose_digest(struct kftp_session *s, struct kftp_request *q)
 {
-	const char *name = digests[q->digest].name;
+	const char *name = digests[q->arg.digest].name;
 
-	if (!(s->info.feat & digests[q->digest].hash_feat))
+	if (!(s->info.feat & digests[q->arg.digest].hash_feat))
 		return 1;
 	return kftp_control_command(s, on_step, "OPTS", name, strlen(name));
 }
 
 static int ask_digest(struct kftp_session *s, struct kftp_request *q)
 {
-	const char *verb = digests[q->digest].own;
+	const char *verb = digests[q->arg.digest].own;
 
-	if (s->info.feat & digests[q->digest].hash_feat) {
+	if (s->info.feat & digests[q->arg.digest].hash_feat) {
 		verb = "HASH";
-	} else if (!(s->info.feat & digests[q->digest].own_feat)) {
+	} else if (!(s->info.feat & digests[q->arg.digest].own_feat)) {
 		kftp_request_done(s, -EOPNOTSUPP, NULL);
 		return 0;
 	}
-	return kftp_control_command(s, on_result, verb, q->path, q->path_len);
+	return kftp_control_command(s, on_result, verb, q->path, q->arg.path_len);
 }
 
 /* ---- the table ----------------------------------------------------------------------------- */

@@ -154,8 +154,8 @@ int kftp_conn_open(struct kftp_session *s, struct kftp_conn *c, int family)
 	r = sock_create(family, SOCK_STREAM, IPPROTO_TCP, &sock);
 	if (r)
 		return r;
-	if (s->config->ifindex)
-		r = sock_bindtoindex(sock->sk, s->config->ifindex, true);
+	if (s->config->arg.ifindex)
+		r = sock_bindtoindex(sock->sk, s->config->arg.ifindex, true);
 	if (r) {
 		sock_release(sock);
 		return r;
@@ -221,18 +221,12 @@ int kftp_conn_accept(struct kftp_conn *listener, struct kftp_conn *c)
 	return r ?: conn_attach(listener->session, c, sock);
 }
 
-int kftp_conn_local(struct kftp_conn *c, struct kftp_addr *a)
+/* The address of this end, or of the peer's. */
+int kftp_conn_name(struct kftp_conn *c, struct kftp_addr *a, bool peer)
 {
 	struct sockaddr_storage ss = {};
-	int r = kernel_getsockname(c->sock, (void *)&ss);
-
-	return r < 0 ? r : addr_from_sockaddr(a, &ss);
-}
-
-int kftp_conn_peer(struct kftp_conn *c, struct kftp_addr *a)
-{
-	struct sockaddr_storage ss = {};
-	int r = kernel_getpeername(c->sock, (void *)&ss);
+	int r = peer ? kernel_getpeername(c->sock, (void *)&ss) :
+		       kernel_getsockname(c->sock, (void *)&ss);
 
 	return r < 0 ? r : addr_from_sockaddr(a, &ss);
 }
@@ -316,9 +310,9 @@ void kftp_conn_close(struct kftp_conn *c)
 
 /*
  * As kftp_conn_close(), for a peer that may still be sending: one that is stuck before our full
- * receive buffer would not see a FIN as the end, so it gets a reset (connecting to no address); and
- * so does one that must not take a FIN for the end of an upload. Not after our own FIN, when what was
- * sent before it may still be on its way.
+ * receive buffer would not see a FIN as the end, so it gets a reset (connecting to no address). So
+ * does one that must not take a FIN for the end of an upload. Not after our own FIN: what was sent
+ * before it may still be on its way.
  */
 void kftp_conn_reset(struct kftp_conn *c)
 {

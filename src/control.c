@@ -31,17 +31,17 @@ int kftp_control_connect(struct kftp_session *s)
 	kftp_data_forget(s);
 	kftp_session_enter(s, KFTP_STATE_CONNECTING);
 	kftp_session_set_deadline(s, config->connect_timeout);
-	if (config->flags & KFTP_CONNECT_ADOPT)
+	if (config->arg.flags & KFTP_CONNECT_ADOPT)
 		return 1;
-	r = kftp_conn_open(s, &s->control, config->peer.family);
+	r = kftp_conn_open(s, &s->control, config->arg.peer.family);
 	if (r)
 		return r;
-	if (config->source.family) {
-		r = kftp_conn_bind(&s->control, &config->source);
+	if (config->arg.source.family) {
+		r = kftp_conn_bind(&s->control, &config->arg.source);
 		if (r)
 			return r;
 	}
-	r = kftp_conn_connect(&s->control, &config->peer);
+	r = kftp_conn_connect(&s->control, &config->arg.peer);
 	return r < 0 ? r : 1;
 }
 
@@ -59,9 +59,9 @@ int kftp_control_connected(struct kftp_session *s)
 	sock_set_keepalive(s->control.sock->sk);
 	tcp_sock_set_keepidle(s->control.sock->sk, KEEPALIVE_SECONDS);
 	tcp_sock_set_keepintvl(s->control.sock->sk, KEEPALIVE_SECONDS);
-	r = kftp_conn_local(&s->control, &local);
+	r = kftp_conn_name(&s->control, &local, false);
 	if (!r)
-		r = kftp_conn_peer(&s->control, &peer);
+		r = kftp_conn_name(&s->control, &peer, true);
 	if (r)
 		return r;
 	spin_lock(&s->lock);
@@ -94,7 +94,8 @@ static int queue_command(struct kftp_session *s, kftp_reply_fn on_reply, const c
 	memcpy(tx, verb, n);
 	if (n && arg)
 		tx[n++] = ' ';
-	memcpy(tx + n, arg, len);
+	if (len)
+		memcpy(tx + n, arg, len);
 	memcpy(tx + n + len, after, after_len);
 	n += len + after_len;
 	tx[n] = '\r';
@@ -162,12 +163,12 @@ int kftp_control_secret(struct kftp_session *s, kftp_reply_fn on_reply, const ch
  */
 int kftp_control_abort(struct kftp_session *s, kftp_reply_fn on_reply)
 {
-	static const char interrupt[] = { '\377', '\364', '\377' }, data_mark[] = { '\362' };
+	static const char interrupt[] = { '\377', '\364', '\377' }, data_mark = '\362';
+	const int n = sizeof(interrupt);
 
 	s->on_reply = NULL;
-	s->on_line = NULL;
-	if (kftp_conn_send(&s->control, interrupt, sizeof(interrupt), MSG_OOB) != sizeof(interrupt) ||
-	    kftp_conn_send(&s->control, data_mark, sizeof(data_mark), 0) != sizeof(data_mark))
+	if (kftp_conn_send(&s->control, interrupt, n, MSG_OOB) != n ||
+	    kftp_conn_send(&s->control, &data_mark, 1, 0) != 1)
 		return -ECONNRESET;
 	return kftp_control_command(s, on_reply, "ABOR", NULL, 0);
 }
@@ -218,7 +219,7 @@ void kftp_control_listing(struct kftp_session *s, const char *line, size_t len)
 
 	if (s->reply.lines == 1 || s->reply.complete)
 		return;
-	if (q->length && q->result.bytes + len + 1 > q->length) {
+	if (q->arg.length && q->result.bytes + len + 1 > q->arg.length) {
 		kftp_request_abort(s, -EMSGSIZE, false);
 		return;
 	}

@@ -21,11 +21,11 @@ static unsigned int methods(struct kftp_session *s)
 {
 	unsigned int all = 0;
 
-	if (s->config->data_mode != KFTP_DATA_ACTIVE)
+	if (s->config->arg.data_mode != KFTP_DATA_ACTIVE)
 		all |= passive_methods;
-	if (s->config->events & KFTP_WANT_DATA)	/* the caller connects, to what he knows best */
+	if (s->config->arg.events & KFTP_WANT_DATA)	/* the caller connects */
 		return passive_methods;
-	if (s->config->data_mode != KFTP_DATA_PASSIVE)
+	if (s->config->arg.data_mode != KFTP_DATA_PASSIVE)
 		all |= active_methods;
 	if (s->info.peer.family != AF_INET)	/* PASV and PORT carry IPv4 only */
 		all &= ~(BIT(KFTP_PASV) | BIT(KFTP_PORT));
@@ -49,7 +49,7 @@ static void set_refused(struct kftp_session *s, unsigned int refused)
 /* Begin again with what the caller knows. */
 void kftp_data_forget(struct kftp_session *s)
 {
-	set_refused(s, s->config->methods_off);
+	set_refused(s, s->config->arg.methods_off);
 }
 
 void kftp_data_close(struct kftp_session *s)
@@ -91,13 +91,13 @@ static int connect_passive(struct kftp_session *s, struct kftp_request *q)
 	unsigned long timeout = s->config->connect_timeout;
 	int r;
 
-	if (q->port < LOWEST_PORT && !(s->config->flags & KFTP_CONNECT_LOW_PORTS))
+	if (q->port < LOWEST_PORT && !(s->config->arg.flags & KFTP_CONNECT_LOW_PORTS))
 		return kftp_data_failed(s, -EPROTO, NULL);
 	peer.port = htons(q->port);
 	local.port = 0;
 	q->result.peer = peer;
 	r = kftp_conn_open(s, &s->data, peer.family);
-	if (!r && s->config->source.family)
+	if (!r && s->config->arg.source.family)
 		r = kftp_conn_bind(&s->data, &local);
 	if (r) {	/* our own trouble: another method would not help */
 		kftp_request_done(s, r, NULL);
@@ -146,7 +146,7 @@ static int on_method(struct kftp_session *s, const struct kftp_reply *r)
 		return kftp_data_failed(s, error, r);
 	if (q->result.active)
 		return kftp_request_advance(s);
-	return s->config->events & KFTP_WANT_DATA ? want_passive(s, q, addr) :
+	return s->config->arg.events & KFTP_WANT_DATA ? want_passive(s, q, addr) :
 						    connect_passive(s, q);
 }
 
@@ -162,7 +162,7 @@ static int listen_active(struct kftp_session *s, struct kftp_request *q)
 	if (!r)
 		r = kftp_conn_listen(&s->listener);
 	if (!r)
-		r = kftp_conn_local(&s->listener, &q->result.local);
+		r = kftp_conn_name(&s->listener, &q->result.local, false);
 	return r;
 }
 
@@ -204,8 +204,8 @@ int kftp_data_announce(struct kftp_session *s, struct kftp_request *q)
 	    strnstr(s->info.banner, "Pure-FTPd", s->info.banner_len))
 		return 1;
 	scnprintf(verb, sizeof(verb), "PRET %s", q->op->verb);
-	return kftp_control_command(s, on_announced, verb, q->path_len ? q->path : NULL,
-				    q->path_len);
+	return kftp_control_command(s, on_announced, verb, q->arg.path_len ? q->path : NULL,
+				    q->arg.path_len);
 }
 
 /* The step of a request that opens its data connection, by the first method that is left. */
@@ -243,8 +243,8 @@ int kftp_data_opened(struct kftp_session *s)
 	if (!r)
 		return -EAGAIN;
 	if (r > 0)
-		r = kftp_conn_local(&s->data, &q->result.local) ?:
-		    kftp_conn_peer(&s->data, &q->result.peer);
+		r = kftp_conn_name(&s->data, &q->result.local, false) ?:
+		    kftp_conn_name(&s->data, &q->result.peer, true);
 	if (r < 0) {
 		r = kftp_data_failed(s, r, NULL);
 		return r ?: 1;
@@ -267,7 +267,7 @@ int kftp_data_accept(struct kftp_session *s, struct kftp_request *q)
 		r = kftp_conn_accept(&s->listener, &s->data);
 		if (r && r != -ECONNABORTED)
 			return r;
-		if (!r && !kftp_conn_peer(&s->data, &q->result.peer) &&
+		if (!r && !kftp_conn_name(&s->data, &q->result.peer, true) &&
 		    kftp_addr_same_host(&q->result.peer, &s->info.peer))
 			break;
 		trace_kftp_data(s->id, q->method, -EACCES, &q->result);

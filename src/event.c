@@ -27,7 +27,7 @@ bool kftp_event_pending(struct kftp_session *s)
 /* One line of the dialogue, if CONNECT asked for it. text stays where it is until the next step. */
 void kftp_event_line(struct kftp_session *s, bool sent, bool more, const char *text, size_t len)
 {
-	if (!(s->config->events & KFTP_WANT_LINE) || WARN_ON_ONCE(s->event.type))
+	if (!(s->config->arg.events & KFTP_WANT_LINE) || WARN_ON_ONCE(s->event.type))
 		return;
 	s->event.type = KFTP_EVENT_LINE;
 	s->event.flags = (sent ? KFTP_EVENT_SENT : 0) | (more ? KFTP_EVENT_MORE : 0);
@@ -43,22 +43,12 @@ static void fill_result(struct kftp_run *out, const struct kftp_request *q)
 	out->event_flags |= (result->has_size ? KFTP_EVENT_HAS_SIZE : 0) |
 			    (result->has_mtime ? KFTP_EVENT_HAS_MTIME : 0) |
 			    (result->active ? KFTP_EVENT_ACTIVE : 0);
-	out->user_data = q->user_data;
+	out->user_data = q->arg.user_data;
 	out->bytes = result->bytes;
 	out->local = result->local;
 	out->peer = result->peer;
 	out->remote_size = result->size;
 	out->remote_mtime = result->mtime;
-}
-
-static void fill_done(struct kftp_run *out, const struct kftp_request *q)
-{
-	out->type = KFTP_EVENT_DONE;
-	fill_result(out, q);
-	out->error = q->result.error;
-	out->local_file = q->result.local_file;
-	out->reply = q->result.reply;
-	out->nsec = q->result.nsec;
 }
 
 static void fill_event(struct kftp_session *s, struct kftp_run *out)
@@ -79,25 +69,26 @@ static void fill_event(struct kftp_session *s, struct kftp_run *out)
 	}
 }
 
-/* Which event is next, and where its text lies. */
-static void choose(struct kftp_session *s, struct kftp_run *out, struct kftp_request *done,
-		   const char **text)
+/* Fill in the event that is next. Return: where its text lies. */
+static const char *choose(struct kftp_session *s, struct kftp_run *out, struct kftp_request *done)
 {
+	const struct kftp_end *end = done ? &done->result.end : &s->end;
+
 	if (s->event.type) {
 		fill_event(s, out);
-		*text = s->event.text;
 		out->text_len = s->event.text_len;
-	} else if (done) {
-		fill_done(out, done);
-		*text = done->result.text;
-		out->text_len = done->result.text_len;
-	} else {
-		out->type = KFTP_EVENT_CLOSED;
-		out->error = s->closed_error;
-		out->reply = s->closed_reply;
-		*text = s->closed_text;
-		out->text_len = s->closed_text_len;
+		return s->event.text;
 	}
+	out->type = done ? KFTP_EVENT_DONE : KFTP_EVENT_CLOSED;
+	if (done) {
+		fill_result(out, done);
+		out->local_file = done->result.local_file;
+		out->nsec = done->result.nsec;
+	}
+	out->error = end->error;
+	out->reply = end->reply;
+	out->text_len = end->text_len;
+	return end->text;
 }
 
 static void remove_event(struct kftp_session *s, struct kftp_request *done)
@@ -128,10 +119,9 @@ int kftp_event_deliver(struct kftp_session *s, struct kftp_run *out, u32 size,
 		       struct kftp_run __user *arg)
 {
 	struct kftp_request *done = first_done(s);
-	const char *text;
+	const char *text = choose(s, out, done);
 
 	out->fd = -1;
-	choose(s, out, done, &text);
 	out->size = min_t(u32, size, sizeof(*out));
 	if (out->text_cap && out->text_len &&
 	    copy_to_user(u64_to_user_ptr(out->text), text, min(out->text_cap, out->text_len)))

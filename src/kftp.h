@@ -33,25 +33,19 @@ struct kftp_text {
 	size_t len;
 };
 
-/* What KFTP_CONNECT has stored. Times are in jiffies. */
+/* What KFTP_CONNECT has stored. */
 struct kftp_config {
-	struct kftp_addr peer;
-	struct kftp_addr source;
-	u32 ifindex;
-	u32 flags;
-	u32 events;
-	enum kftp_data_mode data_mode;
-	unsigned long connect_timeout;
+	struct kftp_connect arg;	/* as it came; text and times are below */
+	unsigned long connect_timeout;	/* jiffies */
 	unsigned long reply_timeout;
 	unsigned long data_timeout;
 	unsigned long idle_timeout;
 	unsigned long abort_timeout;
 	unsigned long progress_interval;
+	struct kftp_text host;
 	struct kftp_text user;		/* RUN from here on: wiped once sent */
 	struct kftp_text password;
 	struct kftp_text account;
-	struct kftp_text host;
-	u32 methods_off;
 	/* whose session it is */
 	struct mm_struct *mm;
 	struct net *net;
@@ -77,16 +71,21 @@ enum kftp_method {
 	KFTP_PORT,
 };
 
-/* How a request ended; becomes its DONE. */
-struct kftp_result {
+/* How a session or a request ended, in the server's words too. */
+struct kftp_end {
 	int error;
+	u16 reply;
+	u16 text_len;
+	char text[KFTP_MAX_TEXT];
+};
+
+/* What becomes a request's DONE. */
+struct kftp_result {
+	struct kftp_end end;
 	bool local_file;
 	bool active;
 	bool has_size;
 	bool has_mtime;
-	u16 reply;
-	u16 text_len;
-	char text[KFTP_MAX_TEXT];
 	u64 bytes;
 	u64 nsec;
 	u64 size;
@@ -100,6 +99,9 @@ struct kftp_result {
  * it has to wait (for a reply, a connection, data), or an error that ends the session.
  */
 typedef int (*kftp_step_fn)(struct kftp_session *s, struct kftp_request *q);
+
+/* The same for a step of the login. */
+typedef int (*kftp_login_fn)(struct kftp_session *s);
 
 /* Takes the final reply to a command. Returns 0, or an error that ends the session. */
 typedef int (*kftp_reply_fn)(struct kftp_session *s, const struct kftp_reply *r);
@@ -128,16 +130,7 @@ struct kftp_operation {
 struct kftp_request {
 	struct list_head link;		/* lock: in session.queue or session.done */
 	const struct kftp_operation *op;
-	u32 opcode;
-	u32 flags;
-	u64 user_data;
-	u64 offset;
-	u64 length;			/* 0: all */
-	u64 expect_size;
-	s64 expect_mtime;
-	s64 mtime;
-	u32 mode;
-	u32 digest;
+	struct kftp_submit arg;		/* as it came */
 	struct file *file;
 	bool ending;			/* lock: cancelled or being aborted */
 	/* RUN */
@@ -156,8 +149,6 @@ struct kftp_request {
 	unsigned int attempt;		/* of several forms of a command */
 	ktime_t begun;
 	struct kftp_result result;
-	u32 path_len;
-	u32 path2_len;
 	char path[];			/* path2 follows it */
 };
 
@@ -209,7 +200,7 @@ struct kftp_session {
 	bool adopt_wanted;		/* lock: KFTP_ADOPT may post, once */
 	bool adopt_posted;		/* lock */
 	enum kftp_role adopt_role;	/* lock */
-	struct file *adopted;		/* lock: what it has posted; NULL: there is none to be had */
+	struct file *adopted;		/* lock: what it has posted; NULL: could not be had */
 	struct kftp_info info;		/* lock: the snapshot that KFTP_INFO and fdinfo show */
 
 	/* RUN */
@@ -240,12 +231,9 @@ struct kftp_session {
 	bool restart_pending;		/* REST accepted and not yet used up */
 	bool fragile;			/* the server falls over commands that it does not know */
 	char type;			/* of the representation: 'A', 'I', 0 */
-	const struct kftp_login *login;	/* the next step */
+	const kftp_login_fn *login;	/* the next step */
 
-	int closed_error;
-	u16 closed_reply;
-	u16 closed_text_len;
-	char closed_text[KFTP_MAX_TEXT];
+	struct kftp_end end;
 };
 
 /* main.c */
@@ -280,7 +268,7 @@ int kftp_request_submit(struct kftp_session *s, const struct kftp_submit *arg);
 int kftp_request_cancel(struct kftp_session *s, const struct kftp_cancel *arg);
 int kftp_request_next(struct kftp_session *s);
 int kftp_request_advance(struct kftp_session *s);
-void kftp_request_note_reply(struct kftp_request *q, const struct kftp_reply *r);
+void kftp_request_note_reply(struct kftp_end *end, const struct kftp_reply *r);
 bool kftp_request_abandoned(struct kftp_session *s);
 void kftp_request_done(struct kftp_session *s, int error, const struct kftp_reply *r);
 void kftp_request_abort(struct kftp_session *s, int error, bool local_file);
@@ -299,8 +287,7 @@ int kftp_conn_listen(struct kftp_conn *c);
 int kftp_conn_accept(struct kftp_conn *listener, struct kftp_conn *c);
 void kftp_conn_attach(struct kftp_session *s, struct kftp_conn *c, struct file *file,
 		      struct socket *sock);
-int kftp_conn_local(struct kftp_conn *c, struct kftp_addr *a);
-int kftp_conn_peer(struct kftp_conn *c, struct kftp_addr *a);
+int kftp_conn_name(struct kftp_conn *c, struct kftp_addr *a, bool peer);
 int kftp_conn_send(struct kftp_conn *c, const void *data, size_t len, int flags);
 int kftp_conn_space(struct kftp_conn *c);
 bool kftp_conn_is_broken(const struct kftp_conn *c);

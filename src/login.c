@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From the greeting to a session that is ready, as a list of steps: HOST, USER, PASS, ACCT, FEAT, CLNT,
- * OPTS UTF8, LANG, TYPE.
+ * From the greeting to a session that is ready, as a list of steps: HOST, USER, PASS, ACCT, FEAT,
+ * CLNT, OPTS UTF8, LANG, TYPE.
  *
  * RFC 959 section 5.4 has the replies that each may get. What only makes things better may be
  * refused.
@@ -14,17 +14,12 @@
 static const char anonymous[] = "anonymous";
 static const char anonymous_password[] = "anonymous@";
 
-/* One step: what it sends, if it has something to send. Returns as kftp_step_fn. */
-struct kftp_login {
-	int (*send)(struct kftp_session *s);
-};
-
 static int advance(struct kftp_session *s)
 {
 	int r;
 
 	do {
-		r = (s->login++)->send(s);
+		r = (*s->login++)(s);
 	} while (r > 0);
 	return r;
 }
@@ -191,15 +186,15 @@ static int send_type(struct kftp_session *s)
 	return kftp_login_type(s, 'I', on_type);
 }
 
-static const struct kftp_login steps[] = {
-	{ send_early_feat },
-	{ send_host },
-	{ send_user },
-	{ send_feat },
-	{ send_client },
-	{ send_utf8 },
-	{ send_language },
-	{ send_type },
+static const kftp_login_fn steps[] = {
+	send_early_feat,
+	send_host,
+	send_user,
+	send_feat,
+	send_client,
+	send_utf8,
+	send_language,
+	send_type,
 };
 
 #define AFTER_USER	3

@@ -74,7 +74,7 @@ static int write_out(struct kftp_session *s, struct kftp_request *q, struct kftp
 	if (q->file->f_flags & O_APPEND)
 		return -EINVAL;
 	while (b->len) {
-		loff_t pos = q->offset + q->result.bytes;
+		loff_t pos = q->arg.offset + q->result.bytes;
 		ssize_t n = kernel_write(q->file, page_address(b->page) + b->start, b->len, &pos);
 
 		if (n <= 0)
@@ -93,11 +93,11 @@ static int write_chunk(struct kftp_session *s, struct kftp_request *q, struct kf
 	int r = write_out(s, q, b);
 
 	/* a server that never stops does not fill the disk, or the memory */
-	if (!r && q->result.has_size && q->offset + q->result.bytes > q->result.size) {
+	if (!r && q->result.has_size && q->arg.offset + q->result.bytes > q->result.size) {
 		kftp_request_abort(s, -EBADMSG, false);
 		return 0;
 	}
-	if (!r && q->op->flags & KFTP_LISTS && q->length && q->result.bytes > q->length) {
+	if (!r && q->op->flags & KFTP_LISTS && q->arg.length && q->result.bytes > q->arg.length) {
 		kftp_request_abort(s, -EMSGSIZE, false);
 		return 0;
 	}
@@ -121,8 +121,8 @@ static size_t room(const struct kftp_request *q, const struct kftp_call *call, s
 
 	if (call->max_bytes)
 		n = min(n, call->max_bytes - call->moved);
-	if (q->length && !(q->op->flags & KFTP_LISTS))
-		n = min(n, q->length - q->result.bytes);
+	if (q->arg.length && !(q->op->flags & KFTP_LISTS))
+		n = min(n, q->arg.length - q->result.bytes);
 	return n;
 }
 
@@ -174,7 +174,7 @@ static int source_failed(struct kftp_session *s, ssize_t n)
 
 static int splice_chunk(struct kftp_session *s, struct kftp_request *q, size_t len)
 {
-	loff_t pos = q->offset + q->result.bytes, out = 0;
+	loff_t pos = q->arg.offset + q->result.bytes, out = 0;
 	ssize_t n;
 
 	/* it has no MSG_NOSIGNAL: the caller blocks SIGPIPE for what this does not catch */
@@ -189,11 +189,11 @@ static int splice_chunk(struct kftp_session *s, struct kftp_request *q, size_t l
 	return 1;
 }
 
-/* Read a chunk, unless there is one left. Return: 1, 0 at the end, -EAGAIN, or as source_failed(). */
+/* Read a chunk, unless there is one left. Return: 1, -EAGAIN, 0 at the end or after giving up. */
 static int fill_held(struct kftp_session *s, struct kftp_request *q, size_t len)
 {
 	struct kftp_buffer *b = &s->held;
-	loff_t pos = q->offset + q->result.bytes;
+	loff_t pos = q->arg.offset + q->result.bytes;
 	ssize_t n;
 
 	if (b->len)
@@ -236,8 +236,8 @@ static int copy_chunk(struct kftp_session *s, struct kftp_request *q, size_t len
  *
  * A failure of the file gives the request up and returns 0; the state tells.
  *
- * Return: 1 if bytes were moved, 0 at the end of the file or of what is wanted of it, -EAGAIN, -EINTR,
- * or an error of the data connection.
+ * Return: 1 if bytes were moved, 0 at the end of the file or of what is wanted of it, -EAGAIN,
+ * -EINTR, or an error of the data connection.
  */
 int kftp_move_out(struct kftp_session *s, struct kftp_request *q, struct kftp_call *call)
 {

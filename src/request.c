@@ -53,21 +53,21 @@ static int check_submit(const struct kftp_session *s, const struct kftp_submit *
 		return -EINVAL;
 	if (may & KFTP_NEEDS_DIGEST && !arg->digest)
 		return -EINVAL;
-	if (arg->op == KFTP_OP_RAW && !(s->config->flags & KFTP_CONNECT_RAW))
+	if (arg->op == KFTP_OP_RAW && !(s->config->arg.flags & KFTP_CONNECT_RAW))
 		return -EPERM;
 	return 0;
 }
 
 static int copy_paths(struct kftp_request *q, const struct kftp_submit *arg)
 {
-	q->path_len = arg->path_len;
-	q->path2_len = arg->path2_len;
-	if (copy_from_user(q->path, u64_to_user_ptr(arg->path), q->path_len) ||
-	    copy_from_user(q->path + q->path_len, u64_to_user_ptr(arg->path2), q->path2_len))
+	char *path2 = q->path + arg->path_len;
+
+	if (copy_from_user(q->path, u64_to_user_ptr(arg->path), arg->path_len) ||
+	    copy_from_user(path2, u64_to_user_ptr(arg->path2), arg->path2_len))
 		return -EFAULT;
-	if (!kftp_text_is_clean(q->path, q->path_len + q->path2_len))
+	if (!kftp_text_is_clean(q->path, arg->path_len + arg->path2_len))
 		return -EINVAL;
-	if (q->opcode == KFTP_OP_RAW && !kftp_raw_is_allowed(q->path, q->path_len))
+	if (arg->op == KFTP_OP_RAW && !kftp_raw_is_allowed(q->path, arg->path_len))
 		return -EINVAL;
 	return 0;
 }
@@ -82,16 +82,7 @@ static struct kftp_request *new_request(const struct kftp_submit *arg)
 		return ERR_PTR(-ENOMEM);
 	q->op = operation(arg);
 	q->step = q->op->steps;
-	q->opcode = arg->op;
-	q->flags = arg->flags;
-	q->user_data = arg->user_data;
-	q->offset = arg->offset;
-	q->length = arg->length;
-	q->expect_size = arg->expect_size;
-	q->expect_mtime = arg->expect_mtime;
-	q->mtime = arg->mtime;
-	q->mode = arg->mode;
-	q->digest = arg->digest;
+	q->arg = *arg;
 	r = copy_paths(q, arg);
 	if (!r)
 		return q;
@@ -190,7 +181,7 @@ static void cancel_requests(struct kftp_session *s, const struct kftp_cancel *ar
 
 	lockdep_assert_held(&s->lock);
 	q = s->current_request;
-	if (q && (arg->what == KFTP_CANCEL_ALL || q->user_data == arg->user_data)) {
+	if (q && (arg->what == KFTP_CANCEL_ALL || q->arg.user_data == arg->user_data)) {
 		if (q->ending) {
 			n->already++;
 		} else {
@@ -200,9 +191,9 @@ static void cancel_requests(struct kftp_session *s, const struct kftp_cancel *ar
 		}
 	}
 	list_for_each_entry_safe(q, next, &s->queue, link) {
-		if (arg->what != KFTP_CANCEL_ALL && q->user_data != arg->user_data)
+		if (arg->what != KFTP_CANCEL_ALL && q->arg.user_data != arg->user_data)
 			continue;
-		q->result.error = -ECANCELED;
+		q->result.end.error = -ECANCELED;
 		list_move_tail(&q->link, &s->done);
 		n->now++;
 	}
@@ -262,12 +253,12 @@ int kftp_request_advance(struct kftp_session *s)
 	return r;
 }
 
-/* This reply is what DONE will show. */
-void kftp_request_note_reply(struct kftp_request *q, const struct kftp_reply *r)
+/* This reply is what DONE, or CLOSED, will show. */
+void kftp_request_note_reply(struct kftp_end *end, const struct kftp_reply *r)
 {
-	q->result.reply = r->code;
-	q->result.text_len = r->text_len;
-	memcpy(q->result.text, r->text, r->text_len);
+	end->reply = r->code;
+	end->text_len = r->text_len;
+	memcpy(end->text, r->text, r->text_len);
 }
 
 /**
@@ -284,13 +275,13 @@ void kftp_request_done(struct kftp_session *s, int error, const struct kftp_repl
 	struct kftp_request *q = s->current_request;
 	struct kftp_result *result = &q->result;
 
-	result->error = error;
+	result->end.error = error;
 	result->nsec = ktime_to_ns(ktime_sub(ktime_get(), q->begun));
 	if (r)
-		kftp_request_note_reply(q, r);
+		kftp_request_note_reply(&q->result.end, r);
 	kftp_data_close(s);
 	kftp_buffer_free(&s->held);
-	trace_kftp_done(s->id, q->opcode, q->user_data, result);
+	trace_kftp_done(s->id, q->arg.op, q->arg.user_data, result);
 	spin_lock(&s->lock);
 	s->current_request = NULL;
 	s->cancel_current = false;
@@ -304,24 +295,24 @@ void kftp_request_done(struct kftp_session *s, int error, const struct kftp_repl
 
 static int on_aborted(struct kftp_session *s, const struct kftp_reply *r)
 {
-	kftp_request_done(s, s->current_request->result.error, NULL);
+	kftp_request_done(s, s->current_request->result.end.error, NULL);
 	return 0;
 }
 
 /* The reply that was owed when the request was given up. */
 static int on_abandoned(struct kftp_session *s, const struct kftp_reply *r)
 {
-	kftp_request_note_reply(s->current_request, r);
+	kftp_request_note_reply(&s->current_request->result.end, r);
 	return on_aborted(s, r);
 }
 
 /*
- * The transfer's reply, after an ABOR was sent; the ABOR's own is due. After a 2xx there may be none:
- * the transfer may have been over, or the server says 226 for both.
+ * The transfer's reply, after an ABOR was sent; the ABOR's own is due. After a 2xx there may be
+ * none: the transfer may have been over, or the server says 226 for both.
  */
 static int on_interrupted(struct kftp_session *s, const struct kftp_reply *r)
 {
-	kftp_request_note_reply(s->current_request, r);
+	kftp_request_note_reply(&s->current_request->result.end, r);
 	s->on_reply = on_aborted;
 	if (r->code / 100 == 2)
 		kftp_session_set_deadline(s, min(s->config->abort_timeout, ABOR_GRACE));
@@ -331,7 +322,7 @@ static int on_interrupted(struct kftp_session *s, const struct kftp_reply *r)
 /* The deadline has passed. Return: whether that is well, and the request has ended. */
 bool kftp_request_abandoned(struct kftp_session *s)
 {
-	if (s->on_reply != on_aborted || s->current_request->result.reply / 100 != 2)
+	if (s->on_reply != on_aborted || s->current_request->result.end.reply / 100 != 2)
 		return false;
 	s->on_reply = NULL;
 	on_aborted(s, NULL);
@@ -357,7 +348,8 @@ void kftp_request_abort(struct kftp_session *s, int error, bool local_file)
 	q->ending = true;
 	s->cancel_current = false;	/* too late: it has a cause of its own */
 	spin_unlock(&s->lock);
-	q->result.error = error;
+	s->on_line = NULL;
+	q->result.end.error = error;
 	q->result.local_file = local_file;
 	if (!s->on_reply) {
 		kftp_request_done(s, error, NULL);

@@ -182,13 +182,7 @@ static int check_connect(const struct kftp_connect *arg)
 
 static void fill_config(struct kftp_config *config, const struct kftp_connect *arg)
 {
-	config->peer = arg->peer;
-	config->source = arg->source;
-	config->ifindex = arg->ifindex;
-	config->flags = arg->flags;
-	config->events = arg->events;
-	config->data_mode = arg->data_mode;
-	config->methods_off = arg->methods_off;
+	config->arg = *arg;
 	config->connect_timeout = timeout_of(arg->connect_ms, DEFAULT_CONNECT_MS);
 	config->reply_timeout = timeout_of(arg->reply_ms, DEFAULT_REPLY_MS);
 	config->data_timeout = timeout_of(arg->data_ms, DEFAULT_DATA_MS);
@@ -221,7 +215,7 @@ int kftp_session_connect(struct kftp_session *s, const struct kftp_connect *arg)
 	if (s->config) {
 		r = -EISCONN;
 	} else {
-		s->adopt_wanted = config->flags & KFTP_CONNECT_ADOPT;
+		s->adopt_wanted = config->arg.flags & KFTP_CONNECT_ADOPT;
 		s->info.state = KFTP_STATE_ARMED;
 		s->state = KFTP_STATE_ARMED;
 		/* pairs with those who read it without the lock */
@@ -287,20 +281,18 @@ void kftp_session_end(struct kftp_session *s, int error, const struct kftp_reply
 	if (s->state == KFTP_STATE_QUITTING && error == -ECONNRESET)
 		error = 0;	/* the server need not say goodbye */
 	if (q)
-		kftp_request_done(s, q->result.error ?: kftp_transfer_survives(q) ? 0 : error, r);
+		kftp_request_done(s, q->result.end.error ?:
+				     kftp_transfer_survives(q) ? 0 : error, r);
 	kftp_data_close(s);
 	kftp_control_close(s);
 	kftp_config_wipe(s->config);
-	s->closed_error = error;
-	if (r) {
-		s->closed_reply = r->code;
-		s->closed_text_len = r->text_len;
-		memcpy(s->closed_text, r->text, r->text_len);
-	}
+	s->end.error = error;
+	if (r)
+		kftp_request_note_reply(&s->end, r);
 	kftp_session_enter(s, KFTP_STATE_CLOSED);
 	spin_lock(&s->lock);
 	list_for_each_entry(q, &s->queue, link)
-		q->result.error = -ECANCELED;
+		q->result.end.error = -ECANCELED;
 	list_splice_tail_init(&s->queue, &s->done);
 	spin_unlock(&s->lock);
 }
@@ -338,7 +330,7 @@ static int session_step(struct kftp_session *s, struct kftp_call *call)
 		break;
 	}
 	/* once a transfer's last reply is here, the rest waits for the end of the data */
-	if (s->state != KFTP_STATE_TRANSFER || !s->current_request->result.reply) {
+	if (s->state != KFTP_STATE_TRANSFER || !s->current_request->result.end.reply) {
 		r = kftp_control_step(s);
 		if (r != -EAGAIN)
 			return r;

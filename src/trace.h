@@ -138,8 +138,8 @@ TRACE_EVENT(kftp_done,
 		__entry->session = session;
 		__entry->op = op;
 		__entry->user_data = user_data;
-		__entry->error = result->error;
-		__entry->reply = result->reply;
+		__entry->error = result->end.error;
+		__entry->reply = result->end.reply;
 		__entry->bytes = result->bytes;
 		__entry->nsec = result->nsec;
 	),

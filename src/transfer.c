@@ -32,7 +32,7 @@ static int on_restart(struct kftp_session *s, const struct kftp_reply *r)
 /* RFC 3659 section 5: directly before the transfer command. */
 int kftp_transfer_restart(struct kftp_session *s, struct kftp_request *q)
 {
-	u64 offset = q->opcode == KFTP_OP_APPE ? 0 : q->offset;
+	u64 offset = q->arg.op == KFTP_OP_APPE ? 0 : q->arg.offset;
 	char arg[24];
 	int n;
 
@@ -47,15 +47,15 @@ int kftp_transfer_restart(struct kftp_session *s, struct kftp_request *q)
 /* Are all the bytes there, as far as one can know? */
 static bool is_whole(const struct kftp_request *q)
 {
-	return q->result.has_size && q->offset + q->result.bytes == q->result.size;
+	return q->result.has_size && q->arg.offset + q->result.bytes == q->result.size;
 }
 
 /**
  * kftp_transfer_survives() - Is the running request good without its last reply?
  * @q: the request
  *
- * The control connection of a long transfer idles, and firewalls drop idle connections. An upload is
- * good only when the server says so.
+ * The control connection of a long transfer idles, and firewalls drop idle connections. An upload
+ * is good only when the server says so.
  *
  * Return: whether the data has ended by itself with as many bytes as SIZE has promised, or after as
  * many as were wanted.
@@ -71,7 +71,7 @@ static int verdict(const struct kftp_request *q)
 	/* after our own close servers say 226, 426, 451, 550 */
 	if (q->cut)
 		return 0;
-	if (q->result.reply / 100 != 2)
+	if (q->result.end.reply / 100 != 2)
 		return -EREMOTEIO;
 	if (uploads(q))
 		return q->data_error ?: q->data_ended ? 0 : -EBADMSG;
@@ -83,7 +83,7 @@ static int verdict(const struct kftp_request *q)
 /* The last reply is here, and the data has ended or does not matter any more. */
 static void conclude(struct kftp_session *s, struct kftp_request *q)
 {
-	if (q->result.reply == 425)	/* what was remembered of methods is no longer good */
+	if (q->result.end.reply == 425)	/* what was remembered of methods is no longer good */
 		kftp_data_forget(s);
 	kftp_request_done(s, verdict(q), NULL);
 }
@@ -104,7 +104,7 @@ static int on_transfer(struct kftp_session *s, const struct kftp_reply *r)
 
 	if (r->code / 100 == 2 && !ends_transfer(r->code))
 		return -EPROTO;
-	kftp_request_note_reply(q, r);
+	kftp_request_note_reply(&q->result.end, r);
 	if (uploads(q) || q->data_ended || r->code / 100 != 2 || (!q->preliminary && is_whole(q)))
 		conclude(s, q);
 	else
@@ -117,8 +117,8 @@ int kftp_transfer_begin(struct kftp_session *s, struct kftp_request *q)
 {
 	int r;
 
-	r = kftp_control_command(s, on_transfer, q->op->verb, q->path_len ? q->path : NULL,
-				 q->path_len);
+	r = kftp_control_command(s, on_transfer, q->op->verb, q->arg.path_len ? q->path : NULL,
+				 q->arg.path_len);
 	if (r)
 		return r;
 	if (uploads(q) && S_ISFIFO(file_inode(q->file)->i_mode)) {
@@ -144,7 +144,7 @@ static void data_ended(struct kftp_session *s, struct kftp_request *q, int error
 		kernel_sock_shutdown(s->data.sock, SHUT_WR);
 	else
 		kftp_data_close(s);
-	if (q->result.reply) {
+	if (q->result.end.reply) {
 		conclude(s, q);
 		return;
 	}
@@ -153,8 +153,8 @@ static void data_ended(struct kftp_session *s, struct kftp_request *q, int error
 }
 
 /*
- * A slow link takes long to drain what the socket holds, and nothing wakes us meanwhile; and whoever
- * fills a pipe may take his time.
+ * A slow link takes long to drain what the socket holds, and nothing wakes us meanwhile; and
+ * whoever fills a pipe may take his time.
  */
 static bool upload_is_alive(struct kftp_session *s, struct kftp_request *q)
 {
@@ -175,7 +175,7 @@ static bool upload_is_alive(struct kftp_session *s, struct kftp_request *q)
  * kftp_transfer_expired() - The deadline has passed
  * @s: the session, in state transfer or finishing
  *
- * Return: 0 if the transfer goes on or has ended for that reason, or an error that ends the session.
+ * Return: 0 if the transfer goes on or has ended, or an error that ends the session.
  */
 int kftp_transfer_expired(struct kftp_session *s)
 {
@@ -185,7 +185,7 @@ int kftp_transfer_expired(struct kftp_session *s)
 		kftp_session_set_deadline(s, s->config->data_timeout);
 		return 0;
 	}
-	if (!q->result.reply)
+	if (!q->result.end.reply)
 		return -ETIMEDOUT;
 	/* all is said and done, but for the end of the data */
 	if (!is_whole(q) && (q->preliminary || q->result.bytes))
@@ -196,7 +196,7 @@ int kftp_transfer_expired(struct kftp_session *s)
 
 static void note_progress(struct kftp_session *s, struct kftp_call *call)
 {
-	if (s->config->events & KFTP_WANT_PROGRESS && time_after_eq(jiffies, s->progress_at)) {
+	if (s->config->arg.events & KFTP_WANT_PROGRESS && time_after_eq(jiffies, s->progress_at)) {
 		s->progress_at = jiffies + s->config->progress_interval;
 		s->event.type = KFTP_EVENT_PROGRESS;
 	} else if (call->max_bytes && call->moved >= call->max_bytes) {
@@ -222,7 +222,7 @@ static int move(struct kftp_session *s, struct kftp_request *q, struct kftp_call
 {
 	if (uploads(q))
 		return kftp_move_out(s, q, call);
-	if (!q->length || q->op->flags & KFTP_LISTS || q->result.bytes < q->length)
+	if (!q->arg.length || q->op->flags & KFTP_LISTS || q->result.bytes < q->arg.length)
 		return kftp_move_in(s, q, call);
 	q->cut = true;
 	return 0;
@@ -233,8 +233,8 @@ static int move(struct kftp_session *s, struct kftp_request *q, struct kftp_call
  * @s: the session, in state transfer
  * @call: the RUN this is done for
  *
- * Return: 1 if something moved, -EAGAIN if nothing can, -EINTR if a signal cut it short, or an error
- * that ends the session.
+ * Return: 1 if something moved, -EAGAIN if nothing can, -EINTR if a signal cut it short, or an
+ * error that ends the session.
  */
 int kftp_transfer_step(struct kftp_session *s, struct kftp_call *call)
 {

@@ -254,8 +254,7 @@ enum kftp_cache {
 };
 
 /* kftp_submit.flags */
-#define KFTP_SUBMIT_ASK_SIZE	(1U << 0)	/* SIZE before the transfer; RETR of fewer or more
-						 * bytes: EBADMSG */
+#define KFTP_SUBMIT_ASK_SIZE	(1U << 0)	/* SIZE first; RETR of more or fewer: EBADMSG */
 #define KFTP_SUBMIT_ASK_MTIME	(1U << 1)	/* MDTM before the transfer */
 #define KFTP_SUBMIT_EXPECT_SIZE	(1U << 2)	/* expect_size holds, or ESTALE; implies ASK_SIZE */
 #define KFTP_SUBMIT_EXPECT_MTIME (1U << 3)	/* the same for expect_mtime and ASK_MTIME */
