@@ -145,6 +145,7 @@ static int take_line(ListReader *r, const char *line, size_t n) {
                 return 0;
         }
         s->entries++;
+        s->directories += e.type == KFTP_ENTRY_DIR;
         return r->callback(r->userdata, &e);
 }
 

@@ -45,6 +45,7 @@ typedef struct KftpListSummary {
         const KftpListFormat *format;   /* NULL: none fits, or there was no line */
         uint64_t lines;                 /* that are not empty */
         uint64_t entries;               /* delivered */
+        uint64_t directories;           /* among them */
         uint64_t bad;                   /* lines that could not be read */
         bool dots;                      /* "." or ".." were there */
         char *bad_line;                 /* the first bad one, or NULL; escaped */
