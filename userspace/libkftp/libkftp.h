@@ -320,12 +320,10 @@ void kftp_listing_done(KftpListing *l);
  * return 0, or -errno with ret->failure filled in; kftp_result_done() frees what is in *ret.
  */
 
-enum kftp_remove_what {
-        KFTP_REMOVE_FILE = 0,           /* DELE */
-        KFTP_REMOVE_DIRECTORY,          /* RMD: an empty one */
-};
+#define KFTP_REMOVE_DIRECTORY (1U << 0)         /* an empty directory (RMD) instead of a file (DELE) */
+#define KFTP_REMOVE_MISSING_OK (1U << 1)        /* what is not there needs not be removed */
 
-int kftp_client_remove(KftpClient *c, const KftpUrl *url, enum kftp_remove_what what, KftpResult *ret);
+int kftp_client_remove(KftpClient *c, const KftpUrl *url, unsigned flags, KftpResult *ret);
 /* parents: makes those that are missing too, and a directory that is there already is fine. */
 int kftp_client_mkdir(KftpClient *c, const KftpUrl *url, bool parents, KftpResult *ret);
 /* To to: a name in the same directory if it has no slash, else a path as KftpUrl's path is. */
