@@ -77,6 +77,12 @@ int option_retries(const char *text, void *where, char **error) {
         return 0;
 }
 
+int option_rate(const char *text, void *where, char **error) {
+        if (kftp_rate_parse(text, where) < 0)
+                return option_complain(error, "--limit-rate=%s: not a number of bytes per second, as in 500K or 1.5M", text);
+        return 0;
+}
+
 int option_mode(const char *text, void *where, char **error) {
         OptionalMode *mode = where;
         unsigned long n;

@@ -10,4 +10,5 @@ int option_source(const char *text, void *where, char **error);         /* struc
 int option_interface(const char *text, void *where, char **error);      /* unsigned */
 int option_timeout(const char *text, void *where, char **error);        /* uint64_t, microseconds */
 int option_retries(const char *text, void *where, char **error);        /* unsigned */
+int option_rate(const char *text, void *where, char **error);           /* uint64_t */
 int option_mode(const char *text, void *where, char **error);           /* OptionalMode */

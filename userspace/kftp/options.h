@@ -38,8 +38,12 @@ typedef struct Arguments {
         unsigned ifindex;
         const char *user;
         const char *password_file;
+        const char *netrc;              /* NULL: the usual one; "": none */
+        const char *proxy;              /* NULL: the environment's; "": none */
+        const char *proxy_password_file;
         uint64_t timeout_usec;          /* 0: default */
         unsigned retries;
+        uint64_t limit_rate;            /* 0: none */
 
         /* get, put, ... */
         bool resume;

@@ -4,7 +4,7 @@
 #include <signal.h>
 
 #include "format.h"
-#include "prompt.h"
+#include "login.h"
 #include "run.h"
 #include "util.h"
 #include "verbs.h"
@@ -108,54 +108,6 @@ int run_show_failure(const Run *run, const KftpFailure *f, unsigned attempts, co
         return (int) f->class;
 }
 
-/* ---- Log-ins --------------------------------------------------------------------------------- */
-
-static void forget_password(Run *run) {
-        if (run->password)
-                explicit_bzero(run->password, strlen(run->password));
-        free(run->password);
-        run->password = NULL;
-        free(run->login);
-        run->login = NULL;
-}
-
-static int ask_password(Run *run, const char *user, const KftpUrl *url, KftpFailure *f) {
-        int r;
-
-        if (!user || streq(user, "anonymous"))
-                return 0;
-        r = prompt_password(user, url->host, &run->password);
-        if (r >= 0)
-                return 0;
-        f->class = r == -EINTR || r == -ECANCELED ? KFTP_CLASS_INTERRUPTED : KFTP_CLASS_USAGE;
-        if (asprintf(&f->text, "no password: %s", r == -E2BIG ? "it is too long" : "interrupted") < 0)
-                f->text = NULL;
-        return r;
-}
-
-int run_log_in(Run *run, const KftpUrl *url, KftpFailure *f) {
-        const Arguments *a = &run->arguments;
-        const char *user = a->user ?: url->user;
-        _cleanup_free_ char *login = NULL;
-        int r = 0;
-
-        if (asprintf(&login, "%s@%s:%u", strempty(user), url->host, url->port) < 0)
-                login = NULL;
-        if (login && streq_ptr(run->login, login))
-                return 0;
-        kftp_client_set_login(run->client, a->user, NULL, NULL);
-        forget_password(run);
-        if (a->password_file)
-                r = kftp_read_password_file(a->password_file, &run->password, f);
-        else
-                r = ask_password(run, user, url, f);
-        if (r < 0)
-                return r;
-        run->login = STEAL_PTR(login);
-        kftp_client_set_login(run->client, a->user, run->password, NULL);
-        return 0;
-}
-
 /* ---- The course ------------------------------------------------------------------------------ */
 
 int run_parse(Run *run, unsigned verb, int argc, char **argv) {
@@ -177,6 +129,7 @@ int run_begin(Run *run) {
                 .timeout_usec = a->timeout_usec,
                 .retries = a->retries,
                 .resume = a->resume,
+                .limit_rate = a->limit_rate,
                 .callbacks = callbacks(run),
         };
         int r;
@@ -196,7 +149,8 @@ int run_begin(Run *run) {
 
 void run_end(Run *run) {
         kftp_client_free(run->client);
-        forget_password(run);
+        login_forget(run);
+        kftp_proxy_free(run->proxy);
 }
 
 int run_parse_url(const char *text, KftpUrl *ret) {

@@ -15,8 +15,10 @@ typedef struct Run {
         KftpClient *client;
         Progress progress;              /* begun and ended by the verb; shown only if it was begun as shown */
         bool tty;                       /* stderr is one */
-        char *password;
-        char *login;                    /* "user@host:port" that password is for */
+        char *password;                 /* from a file of its own, or asked for */
+        KftpLogin netrc;                /* or from there */
+        char *login;                    /* "user@host:port" that they are for */
+        KftpProxy *proxy;               /* the one there is, whether or not the host is reached through it */
 } Run;
 
 /* Takes the arguments. 0, or an exit code after a message. Run.arguments holds even if nothing else was done. */
@@ -29,7 +31,10 @@ void run_end(Run *run);
 /* Parses a URL of the arguments. 0, or an exit code after a message; free with kftp_url_done. */
 int run_parse_url(const char *text, KftpUrl *ret);
 
-/* Finds the password for url's server, asks for it if need be, and tells the client. 0, or -errno with *f. */
+/*
+ * Finds the password for url's server, asks for it if need be, and the proxy through which the server is reached,
+ * and tells the client. 0, or -errno with *f.
+ */
 int run_log_in(Run *run, const KftpUrl *url, KftpFailure *f);
 
 /* Whether to show a line about what went well. */

@@ -62,6 +62,10 @@ void kftp_client_set_login(KftpClient *c, const char *user, const char *password
         o->account = account;
 }
 
+void kftp_client_set_proxy(KftpClient *c, const KftpProxy *proxy) {
+        c->options.proxy = proxy;
+}
+
 const KftpOptions *kftp_client_options(const KftpClient *c) {
         return &c->options;
 }

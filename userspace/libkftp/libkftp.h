@@ -224,6 +224,8 @@ int kftp_client_new(KftpClient **ret, const KftpOptions *options);
 void kftp_client_free(KftpClient *c);           /* takes leave of the server; NULL is fine */
 /* From now on; as user, password and account of the options, borrowed like them. */
 void kftp_client_set_login(KftpClient *c, const char *user, const char *password, const char *account);
+/* The same for the proxy, NULL: none. A connection that is there stays as it is: set it for another server only. */
+void kftp_client_set_proxy(KftpClient *c, const KftpProxy *proxy);
 
 /* As kftp_get, over the client's session. */
 int kftp_client_get(KftpClient *c, const KftpUrl *url, const char *dest, KftpResult *ret);
