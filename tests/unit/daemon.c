@@ -82,6 +82,13 @@ bool file_exists(const Daemon *d, const char *path) {
         return access(daemon_path(d, "%s", path), F_OK) >= 0;
 }
 
+void daemon_await_gone(const Daemon *d, const char *path) {
+        for (unsigned i = 0; file_exists(d, path); i++) {
+                assert_true(i < 2000);
+                (void) usleep(10000);
+        }
+}
+
 char *get_file(const Daemon *d, const char *path) {
         _cleanup_fclose_ FILE *f = fopen(daemon_path(d, "%s", path), "re");
         char *text = NULL;
@@ -118,6 +125,7 @@ static _Noreturn void be_daemon(const Daemon *d) {
                 .state_directory = state,
                 .max_running = d->max_running,
                 .pause_usec = PAUSE_USEC,
+                .check_usec = PAUSE_USEC,
                 .get = fake_get,
         };
         Manager *m = NULL;
@@ -299,6 +307,15 @@ void daemon_check_field(const Daemon *d, const char *a, const char *b, const cha
         assert_true(next_match(&p, a, b, &record, &n));
         if (!memmem(record, n, whole, strlen(whole)))
                 fail_msg("no field %s in: %.*s", field, (int) n, record);
+}
+
+unsigned long long daemon_field(const Daemon *d, const char *a, const char *field) {
+        const char *p = d->records, *record, *found;
+        size_t n;
+
+        assert_true(next_match(&p, a, field, &record, &n));
+        found = memmem(record, n, field, strlen(field));
+        return strtoull(found + strlen(field), NULL, 10);
 }
 
 /* ---- Life ----------------------------------------------------------------------------------------- */

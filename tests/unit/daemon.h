@@ -10,10 +10,11 @@
  *   ok     transfers a file of 11 bytes
  *   hold   the same, once the file "go" is there; until then it can be cancelled
  *   fail   a permanent refusal
- *   flaky  fails for ever, with a retry each time that is allowed
+ *   flaky  fails each time with what may pass
+ *   nohost the same with an unknown host, which for the library does not pass
  * and by marker files in the directory:
  *   no-device             there is no device
- *   crash-after-2         SIGKILL after the second failed attempt of flaky
+ *   crash-after-2         SIGKILL in the third attempt of flaky
  *   crash-before-rename   SIGKILL between intent and rename
  *   crash-after-rename    SIGKILL behind the rename
  *   linger                stays between the rename and its return
@@ -59,11 +60,16 @@ void daemon_clear(Daemon *d);
 /* Asserts that the first record with both strings, which has come already, holds the field too. */
 void daemon_check_field(const Daemon *d, const char *a, const char *b, const char *field);
 
+/* The number in that field of the first such record. */
+unsigned long long daemon_field(const Daemon *d, const char *a, const char *field);
+
 /* Paths below the daemon's directory; a static buffer. */
 const char *daemon_path(const Daemon *d, const char *format, ...) _printf_(2, 3);
 void put_file(const Daemon *d, const char *path, const char *text);
 void remove_file(const Daemon *d, const char *path);
 bool file_exists(const Daemon *d, const char *path);
+/* Waits until the file is gone. */
+void daemon_await_gone(const Daemon *d, const char *path);
 /* The text of a file of the directory, or NULL. Allocated. */
 char *get_file(const Daemon *d, const char *path);
 

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
@@ -54,25 +55,13 @@ static int interrupted(KftpResult *ret) {
         return fail(ret, KFTP_CLASS_INTERRUPTED, -ECANCELED, false, "interrupted");
 }
 
-static int flaky(const KftpOptions *o, KftpResult *ret) {
-        const KftpFailure failure = {
-                .class = KFTP_CLASS_NETWORK,
-                .error = -ECONNREFUSED,
-                .transient = true,
-                .text = (char *) "fake:21: Connection refused",
-        };
+static int flaky(KftpResult *ret) {
+        static atomic_uint calls;
 
-        for (unsigned n = 1;; n++) {
-                ret->attempts = n;
-                if (n > o->retries)
-                        return fail(ret, failure.class, failure.error, true, failure.text);
-                o->callbacks.retry(o->callbacks.userdata,
-                                   &(KftpAttempt) { .attempt = n, .failure = &failure, .delay_usec = 1000 });
-                if (n == 2)
-                        crash_if("crash-after-2");
-                if (kftp_control_sleep(o->control, 1000) < 0)
-                        return interrupted(ret);
-        }
+        if (atomic_fetch_add(&calls, 1) == 2)
+                crash_if("crash-after-2");
+        ret->usec = 100000;
+        return fail(ret, KFTP_CLASS_NETWORK, -ECONNREFUSED, true, "fake:21: Connection refused");
 }
 
 static int hold(const KftpOptions *o, KftpResult *ret) {
@@ -151,7 +140,9 @@ int fake_get(const KftpUrl *url, const char *dest, const KftpOptions *o, KftpRes
                 return r;
         }
         if (startswith(url->path, "flaky/"))
-                return flaky(o, ret);
+                return flaky(ret);
+        if (startswith(url->path, "nohost/"))
+                return fail(ret, KFTP_CLASS_NETWORK, -EHOSTUNREACH, false, "fake: no such host");
         if (startswith(url->path, "hold/"))
                 r = hold(o, ret);
         if (r >= 0)

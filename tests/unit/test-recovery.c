@@ -103,13 +103,6 @@ static void test_crash_before_rename(void **state) {
         daemon_stop(d, SIGTERM);
 }
 
-static void await_gone(Daemon *d, const char *path) {
-        for (unsigned i = 0; file_exists(d, path); i++) {
-                assert_true(i < 1000);
-                (void) usleep(10000);
-        }
-}
-
 /* The job was edited, or its file removed, while kftpd was down after a delivery. */
 static void test_crash_then_edit(void **state) {
         Daemon *d = *state;
@@ -133,7 +126,7 @@ static void test_crash_then_edit(void **state) {
         assert_true(file_exists(d, "state/ledger/acme.json"));
         put_file(d, "conf/other.job", "");
         daemon_expect(d, 1, FILE_DONE, "KFTP_RECOVERED=1");
-        await_gone(d, "state/ledger/acme.json");        /* the report comes first */
+        daemon_await_gone(d, "state/ledger/acme.json");        /* the report comes first */
         daemon_stop(d, SIGTERM);
         daemon_start(d);
         daemon_expect_still(d, 0, FILE_DONE, NULL);
@@ -145,15 +138,15 @@ static void test_spent_attempts_count(void **state) {
 
         put_file(d, "crash-after-2", "");
         daemon_start(d);
-        put_job(d, "down", "flaky", "[Job]\nRetries=3\n");
+        put_job(d, "down", "flaky", "[Job]\nRetries=3\nRetrySec=1ms\n");
         daemon_await_crash(d);
         daemon_expect(d, 2, ATTEMPT_FAILED, NULL);
         check_ledger(d, "down", "\"attempt\": 3");
 
         daemon_start(d);
-        daemon_expect(d, 1, "CALL down.csv", "retries=1");
-        daemon_expect(d, 1, ATTEMPT_FAILED, "attempt 3 of 4 failed");
         daemon_expect(d, 1, JOB_FAILED, "given up after 4 attempts");
+        daemon_expect(d, 2, "CALL down.csv", "retries=0");
+        daemon_expect(d, 1, ATTEMPT_FAILED, "attempt 3 of 4 failed");
         daemon_stop(d, SIGTERM);
 }
 

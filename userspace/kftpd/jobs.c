@@ -12,7 +12,6 @@
 #include "catalog-ids.h"
 #include "diagnoses.h"
 #include "manager.h"
-#include "target.h"
 
 /* ---- The set of jobs ------------------------------------------------------------------------------ */
 
@@ -51,6 +50,7 @@ Job *job_free(Manager *m, Job *j) {
         free(j->name);
         kftp_job_free(j->definition);
         ledger_entry_free(j->entry);
+        free(j->complaint);
         free(j);
         return NULL;
 }
@@ -93,10 +93,20 @@ static void drop(Manager *m, Job *j) {
         job_settle(m, j->entry);
         j->entry = ledger_entry_free(j->entry);
         j->revision[0] = '\0';
+        j->not_before = 0;
+        free(STEAL_PTR(j->complaint));
+}
+
+/* What waits for its next attempt has begun, so that its end is told like that of a run. */
+static void tell_waiting(Manager *m, const Job *j, const char *why) {
+        if (j->state == JOB_QUEUED && j->not_before > 0)
+                report_event(&m->context.report, LOG_NOTICE, KFTP_MESSAGE_JOB_CANCELLED, j->name, 0,
+                             "%s: cancelled: %s", j->name, why);
 }
 
 /* The job is not to run: stops its run, if there is one, or takes it from the queue. */
 static void withdraw(Manager *m, Job *j, JobState state, const char *why) {
+        tell_waiting(m, j, why);
         drop(m, j);
         j->withdrawn = state;
         if (j->run)
@@ -122,34 +132,15 @@ static JobState look_up(Manager *m, const KftpJob *definition) {
                 return JOB_REJECTED;
         }
 
-        if (!streq(e->revision, definition->revision))
-                job_settle(m, e);
-        else if (ledger_entry_is_settled(e))
+        if (streq(e->revision, definition->revision) && ledger_entry_is_settled(e))
                 state = e->state == LEDGER_DONE ? JOB_DONE : JOB_FAILED;
         ledger_entry_free(e);
         return state;
 }
 
-static bool target_is_good(Manager *m, const KftpJob *definition) {
-        _cleanup_free_ char *why = target_check(definition->path);
-
-        if (why)
-                report_diagnosis(&m->context.report,
-                                 &(KftpDiagnosis) {
-                                         .error = true,
-                                         .file = definition->file,
-                                         .line = definition->path_line,
-                                         .column = definition->path_column,
-                                         .message = why,
-                                 });
-        return !why;
-}
-
 void job_admit(Manager *m, Job *j) {
         JobState state = look_up(m, j->definition);
 
-        if (state == JOB_QUEUED && !target_is_good(m, j->definition))
-                state = JOB_REJECTED;
         job_set_state(m, j, state);
         if (state != JOB_QUEUED)
                 j->definition = kftp_job_free(j->definition);
@@ -161,6 +152,7 @@ static void accept_definition(Manager *m, Job *j, KftpJob *definition) {
                 kftp_job_free(definition);
                 return;
         }
+        tell_waiting(m, j, "its file was changed");
         drop(m, j);
         memcpy(j->revision, definition->revision, sizeof(j->revision));
         j->definition = definition;

@@ -14,6 +14,7 @@
 #define MAX_RUNNING 4U
 #define MAX_RUNNING_MAX 1000U
 #define PAUSE_USEC (10 * USEC_PER_SEC)
+#define CHECK_USEC (60 * USEC_PER_SEC)
 
 static void help(void) {
         printf("kftpd [OPTIONS...]\n\n"
@@ -88,6 +89,7 @@ int main(int argc, char *argv[]) {
                 .state_directory = getenv("STATE_DIRECTORY") ?: STATE_DIRECTORY,       /* systemd.exec(5) */
                 .max_running = MAX_RUNNING,
                 .pause_usec = PAUSE_USEC,
+                .check_usec = CHECK_USEC,
                 .get = kftp_get,
         };
         Manager *m;

@@ -60,7 +60,7 @@ static int on_stop_timeout(sd_event_source *s, uint64_t usec, void *userdata) {
         (void) s;
         (void) usec;
         TAILQ_FOREACH(j, &m->jobs, jobs)
-                if (j->run)
+                if (j->run && !j->run->check_only)
                         report_event(&m->context.report, LOG_WARNING, KFTP_MESSAGE_JOB_INTERRUPTED, j->name, -ETIMEDOUT,
                                      "%s: interrupted, did not stop in time, goes on when kftpd starts again", j->name);
         /* Not exit(3): the threads still use what it would take down. */
@@ -68,7 +68,7 @@ static int on_stop_timeout(sd_event_source *s, uint64_t usec, void *userdata) {
 }
 
 static int end_if_idle(Manager *m) {
-        return m->stopping && m->count[JOB_RUNNING] == 0 ? sd_event_exit(m->event, 0) : 0;
+        return m->stopping && m->runs == 0 ? sd_event_exit(m->event, 0) : 0;
 }
 
 static int on_stop(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
@@ -189,6 +189,7 @@ int manager_new(const ManagerOptions *options, Manager **ret) {
         m->done_fd = m->context.done_fd = -1;
         m->max_running = options->max_running;
         m->pause_usec = options->pause_usec;
+        m->check_usec = options->check_usec;
         m->context.get = options->get;
         TAILQ_INIT(&m->jobs);
         TAILQ_INIT(&m->queue);
@@ -226,6 +227,7 @@ Manager *manager_free(Manager *m) {
                 job_free(m, TAILQ_FIRST(&m->jobs));
         watch_free(m->watch);
         sd_event_source_unref(m->pause_timer);
+        sd_event_source_unref(m->wake_timer);
         sd_event_source_unref(m->stop_timer);
         sd_event_unref(m->event);
         safe_close(m->done_fd);

@@ -39,6 +39,9 @@ typedef struct Job {
         const char *cancelled;          /* why the run was told to stop, NULL if it was not */
         JobState withdrawn;             /* what the job is after its cancelled run, without a definition */
         bool gone;                      /* the file was removed: forget the job when it is idle */
+        uint64_t not_before;            /* queued: when its next attempt is due; rejected, with a definition: when its
+                                         * target is looked at again. 0: at once */
+        char *complaint;                /* what is wrong with its target, as it was reported last */
         uint64_t arrival;               /* the order of the queue */
         TAILQ_ENTRY(Job) jobs;
         TAILQ_ENTRY(Job) queue;
@@ -58,6 +61,7 @@ typedef struct ManagerOptions {
         const char *state_directory;
         unsigned max_running;
         uint64_t pause_usec;            /* how long the queue rests when it cannot go on */
+        uint64_t check_usec;            /* after which a target that could not be written is looked at again */
         kftpd_get_t get;
 } ManagerOptions;
 
@@ -65,6 +69,7 @@ typedef struct Manager {
         char *config_directory;
         unsigned max_running;
         uint64_t pause_usec;
+        uint64_t check_usec;
         RunContext context;
         sd_event *event;
         Watch *watch;
@@ -74,6 +79,7 @@ typedef struct Manager {
         struct JobList jobs;
         struct JobList queue;
         unsigned count[JOB_STATES];
+        unsigned runs;                  /* threads: those of running jobs, and checks */
         uint64_t arrivals;
         unsigned generation;
         bool directory_missing;
@@ -85,6 +91,8 @@ typedef struct Manager {
         sd_event_source *pause_timer;
         Pause pause;                    /* why nothing is started until the timer fires */
         Pause reported_pause;           /* what the journal was last told of; PAUSE_NONE: all is well */
+
+        sd_event_source *wake_timer;    /* for the first job that waits for its time */
 
         sd_event_source *stop_timer;
         bool stopping;
@@ -114,7 +122,7 @@ void job_set_state(Manager *m, Job *j, JobState state);
 
 /* ---- queue.c ---- */
 
-/* Starts as many jobs as may run. */
+/* Starts as many jobs as may run, and looks at the targets of rejected ones when it is time. */
 void queue_dispatch(Manager *m);
 /* Tells a job's run to end; cancelled says why, for the journal. */
 void queue_cancel(Job *j, const char *cancelled);

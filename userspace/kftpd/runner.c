@@ -6,8 +6,11 @@
  */
 
 #include <errno.h>
+#include <sys/random.h>
 
 #include "runner.h"
+#include "target.h"
+#include "transfer.h"
 
 /* ---- The ledger ----------------------------------------------------------------------------------- */
 
@@ -22,6 +25,20 @@ static int record(Run *run) {
         return r;
 }
 
+static bool is_concluded(const LedgerEntry *e) {
+        return e->state == LEDGER_DONE || e->state == LEDGER_FAILED;
+}
+
+/* Says what was left unsaid of an earlier revision, and notes that, for this run may come to nothing. */
+static void settle_earlier(Run *run, LedgerEntry *e) {
+        (void) ledger_entry_recover(e);
+        if (!is_concluded(e) || e->reported)
+                return;
+        report_conclusion(&run->context->report, e);
+        e->reported = true;
+        (void) ledger_write_lazily(run->context->ledger, e);
+}
+
 /* Finds out what is known of this revision. */
 static int load_entry(Run *run) {
         int r = 0;
@@ -30,14 +47,13 @@ static int load_entry(Run *run) {
                 r = ledger_read(run->context->ledger, run->job->name, &run->entry);
         if (r < 0 && r != -ENOENT)
                 return r;
-        if (run->entry && !streq(run->entry->revision, run->job->revision))
+        if (run->entry && !streq(run->entry->revision, run->job->revision)) {
+                settle_earlier(run, run->entry);
                 run->entry = ledger_entry_free(run->entry);
+        }
         if (!run->entry)
                 run->entry = ledger_entry_new(run->job->name, run->job->revision, run->job->remote);
-        if (!run->entry)
-                return -ENOMEM;
-        run->spent = run->entry->attempt - 1;
-        return 0;
+        return run->entry ? 0 : -ENOMEM;
 }
 
 /* Replaces a string of the entry by text that is made fit for display. */
@@ -56,23 +72,13 @@ static void set_address(char **field, const struct kftp_addr *a) {
         *field = a->family != 0 ? kftp_address_format(a) : NULL;
 }
 
-static void begin_attempt(LedgerEntry *e, unsigned attempt) {
+static void begin_attempt(LedgerEntry *e) {
         e->state = LEDGER_RUNNING;
-        e->attempt = attempt;
         e->recovered = e->reported = false;
         e->bytes = 0;
 }
 
 /* ---- What the transfer tells ---------------------------------------------------------------------- */
-
-static void on_retry(void *userdata, const KftpAttempt *a) {
-        Run *run = userdata;
-
-        run->entry->attempt = run->spent + a->attempt;
-        report_attempt(&run->context->report, run->entry, a, run->job->retries + 1);
-        begin_attempt(run->entry, run->spent + a->attempt + 1);
-        (void) record(run);
-}
 
 static int on_intent(void *userdata, const KftpIntent *i) {
         Run *run = userdata;
@@ -91,13 +97,21 @@ static int on_intent(void *userdata, const KftpIntent *i) {
 
 /* ---- The transfer --------------------------------------------------------------------------------- */
 
+/*
+ * A host that is not known may be known later, too: when the machine starts, before its network does, some
+ * resolvers say that there is no such host.
+ */
+static bool may_pass(const KftpFailure *f) {
+        return f->transient || (f->class == KFTP_CLASS_NETWORK && f->error == -EHOSTUNREACH);
+}
+
 static void note_failure(Run *run, const KftpFailure *f) {
         LedgerEntry *e = run->entry;
 
         e->state = LEDGER_FAILED;
         e->class = f->class;
         e->error = f->error;
-        e->permanent = !f->transient;
+        e->permanent = !may_pass(f);
         e->reply = f->reply;
         set_text(&e->text, f->text);
 }
@@ -105,8 +119,7 @@ static void note_failure(Run *run, const KftpFailure *f) {
 static void note_result(Run *run, const KftpResult *result) {
         LedgerEntry *e = run->entry;
 
-        e->attempt = run->spent + (result->attempts > 0 ? result->attempts : 1);
-        e->usec = result->usec;
+        e->usec += result->usec;
         set_text(&e->reply_text, result->reply_text);
         set_address(&e->peer, &result->peer);
         set_address(&e->local, &result->local_addr);
@@ -136,6 +149,21 @@ static void note_interruption(Run *run, RunOutcome outcome) {
                 (void) ledger_write(run->context->ledger, run->entry);
 }
 
+/* Between attempts nothing runs: the job is put back into the queue for the time of the next one. */
+static void put_off(Run *run, const KftpFailure *f) {
+        LedgerEntry *e = run->entry;
+        KftpAttempt attempt = { .attempt = e->attempt, .failure = f };
+        uint32_t random = 0;
+
+        (void) !getrandom(&random, sizeof(random), GRND_NONBLOCK);
+        attempt.delay_usec = run->delay_usec = kftp_backoff_usec(run->job->retry_usec, e->attempt, random);
+        report_attempt(&run->context->report, e, &attempt, run->job->retries + 1);
+        e->attempt++;
+        e->usec += run->delay_usec;
+        e->state = LEDGER_INTERRUPTED;
+        run->outcome = record(run) < 0 ? RUN_NO_STATE : RUN_PUT_OFF;
+}
+
 static void settle(Run *run, int r, KftpResult *result) {
         const KftpFailure *f = &result->failure;
 
@@ -153,7 +181,10 @@ static void settle(Run *run, int r, KftpResult *result) {
                 run->error = f->error;
         } else {
                 note_result(run, result);
-                note_failure(run, f);
+                if (may_pass(f) && run->entry->attempt <= run->job->retries)
+                        put_off(run, f);
+                else
+                        note_failure(run, f);
         }
 }
 
@@ -163,11 +194,8 @@ static void fetch(Run *run, const char *password) {
                 .user = job->user,
                 .password = password,
                 .data_mode = job->data_mode,
-                .retries = job->retries > run->spent ? job->retries - run->spent : 0,
-                .retry_usec = job->retry_usec,
                 .resume = true,
                 .callbacks = {
-                        .retry = on_retry,
                         .intent = on_intent,
                         .userdata = run,
                 },
@@ -216,8 +244,10 @@ static void conclude(Run *run) {
         run->outcome = RUN_CONCLUDED;
 }
 
-static bool is_concluded(const LedgerEntry *e) {
-        return e->state == LEDGER_DONE || e->state == LEDGER_FAILED;
+static bool target_is_good(Run *run) {
+        run->text = target_check(run->job->path);
+        run->outcome = run->text ? RUN_NO_TARGET : RUN_TARGET_GOOD;
+        return !run->text;
 }
 
 static void script(Run *run) {
@@ -229,7 +259,9 @@ static void script(Run *run) {
 
         (void) ledger_entry_recover(run->entry);
         if (!is_concluded(run->entry)) {
-                begin_attempt(run->entry, run->entry->attempt);
+                if (!target_is_good(run))
+                        return;
+                begin_attempt(run->entry);
                 if (record(run) < 0) {
                         run->outcome = RUN_NO_STATE;
                         return;
@@ -243,14 +275,17 @@ static void script(Run *run) {
 static void *thread_main(void *userdata) {
         Run *run = userdata;
 
-        script(run);
+        if (run->check_only)
+                (void) target_is_good(run);
+        else
+                script(run);
         /* A pointer is written in one piece, and the pipe has room for thousands. */
         while (write(run->context->done_fd, &run, sizeof(run)) < 0 && errno == EINTR)
                 ;
         return NULL;
 }
 
-int run_start(const RunContext *context, KftpJob *job, LedgerEntry *entry, void *userdata, Run **ret) {
+static int start(const RunContext *context, KftpJob *job, LedgerEntry *entry, bool check_only, void *userdata, Run **ret) {
         Run *run = calloc(1, sizeof(*run));
         int r;
 
@@ -258,6 +293,7 @@ int run_start(const RunContext *context, KftpJob *job, LedgerEntry *entry, void 
                 return -ENOMEM;
         run->context = context;
         run->userdata = userdata;
+        run->check_only = check_only;
         r = kftp_control_new(&run->control);
         if (r < 0) {
                 free(run);
@@ -273,6 +309,14 @@ int run_start(const RunContext *context, KftpJob *job, LedgerEntry *entry, void 
         }
         *ret = run;
         return 0;
+}
+
+int run_start(const RunContext *context, KftpJob *job, LedgerEntry *entry, void *userdata, Run **ret) {
+        return start(context, job, entry, false, userdata, ret);
+}
+
+int run_start_check(const RunContext *context, KftpJob *job, void *userdata, Run **ret) {
+        return start(context, job, NULL, true, userdata, ret);
 }
 
 void run_cancel(Run *run) {

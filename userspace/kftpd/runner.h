@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * One run of one job, in a thread of its own that reads like a script: look into the ledger,
- * transfer, record, report.
+ * One run of one job, in a thread of its own that reads like a script: look into the ledger, see
+ * whether the target can be written, make one attempt at the transfer, record, report. Whatever may
+ * touch the target's file system happens here: one that does not answer holds up this thread only.
  *
  * The thread has a job that nobody else changes, and owns the run's ledger entry until it has ended.
  * All it shares with others is the control, by which the main thread stops it, the ledger and the
@@ -21,6 +22,9 @@ typedef int (*kftpd_get_t)(const KftpUrl *url, const char *dest, const KftpOptio
 
 typedef enum RunOutcome {
         RUN_CONCLUDED,                  /* done or failed, recorded and reported */
+        RUN_PUT_OFF,                    /* failed, but that may pass: again after delay_usec */
+        RUN_NO_TARGET,                  /* the target cannot be written: text says why */
+        RUN_TARGET_GOOD,                /* of a check: it can */
         RUN_STOPPED,                    /* by the control, at a resumable point */
         RUN_NO_DEVICE,                  /* /dev/kftp cannot be used: error and text say why */
         RUN_NO_STATE,                   /* the ledger cannot be written: error says why */
@@ -41,11 +45,12 @@ typedef struct Run {
         void *userdata;
         pthread_t thread;
 
+        bool check_only;                /* of the target; the ledger is not asked */
         LedgerEntry *entry;             /* from the ledger, if not given */
-        unsigned spent;                 /* attempts that failed before this run */
         RunOutcome outcome;
+        uint64_t delay_usec;
         int error;                      /* of the ledger, or the device: negative errno */
-        char *text;                     /* what is wrong with the device */
+        char *text;                     /* what is wrong with the device, or the target */
 } Run;
 
 /*
@@ -53,6 +58,8 @@ typedef struct Run {
  * could not record.
  */
 int run_start(const RunContext *context, KftpJob *job, LedgerEntry *entry, void *userdata, Run **ret);
+/* The same for a run that does nothing but look whether the target can be written. */
+int run_start_check(const RunContext *context, KftpJob *job, void *userdata, Run **ret);
 
 /* Any thread may ask; the run ends soon after. */
 void run_cancel(Run *run);

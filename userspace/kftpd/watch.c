@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The inotify watch on one directory, its debounce, and what to do when the directory goes. */
+/*
+ * The inotify watch on one directory, its debounce, and what to do when the directory goes, or when
+ * another one is mounted over it: inotify stays with the one below and says nothing of that.
+ */
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 
 #include "util.h"
 #include "watch.h"
@@ -21,6 +27,9 @@ struct Watch {
         watch_handler_t handler;
         void *userdata;
         sd_event_source *inotify;       /* NULL while the directory is missing */
+        dev_t device;                   /* of the directory that is watched */
+        ino_t inode;
+        sd_event_source *mounts;        /* NULL where there is no mount table */
         sd_event_source *timer;
         uint64_t first_usec;            /* the first event that is not passed on yet; 0: there is none */
 };
@@ -40,10 +49,28 @@ static uint64_t now(const Watch *w) {
         return usec;
 }
 
+/* Whether the path still leads to the directory that is watched. */
+static bool is_same(const Watch *w) {
+        struct stat st;
+
+        return w->inotify && stat(w->path, &st) >= 0 && st.st_dev == w->device && st.st_ino == w->inode;
+}
+
+/* Looked at before and after: what is mounted in between is found out by the next look. */
 static void attach(Watch *w) {
-        if (!w->inotify &&
-            sd_event_add_inotify(w->event, &w->inotify, w->path, EVENTS, on_inotify, w) < 0)
+        struct stat st;
+
+        if (w->inotify)
+                return;
+        if (stat(w->path, &st) < 0 ||
+            sd_event_add_inotify(w->event, &w->inotify, w->path, EVENTS, on_inotify, w) < 0) {
                 w->inotify = NULL;
+                return;
+        }
+        w->device = st.st_dev;
+        w->inode = st.st_ino;
+        if (!is_same(w))
+                w->inotify = sd_event_source_unref(w->inotify);
 }
 
 static int on_inotify(sd_event_source *s, const struct inotify_event *event, void *userdata) {
@@ -69,6 +96,30 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata) {
         return w->inotify ? 0 : arm(w, now(w) + MISSING_USEC);
 }
 
+/* Something was mounted or unmounted somewhere: polling has taken note of it, nothing is read. */
+static int on_mounts(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        Watch *w = userdata;
+
+        (void) s;
+        (void) fd;
+        (void) revents;
+        if (is_same(w))
+                return 0;
+        w->inotify = sd_event_source_unref(w->inotify);
+        return arm(w, now(w) + QUIET_USEC);
+}
+
+static void watch_mounts(Watch *w) {
+        int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0)
+                return;
+        if (sd_event_add_io(w->event, &w->mounts, fd, EPOLLPRI, on_mounts, w) >= 0)
+                (void) sd_event_source_set_io_fd_own(w->mounts, true);
+        else
+                safe_close(fd);
+}
+
 int watch_new(sd_event *event, const char *path, watch_handler_t handler, void *userdata, Watch **ret) {
         Watch *w = calloc(1, sizeof(*w));
         int r;
@@ -85,6 +136,7 @@ int watch_new(sd_event *event, const char *path, watch_handler_t handler, void *
         if (r >= 0)
                 r = sd_event_source_set_enabled(w->timer, SD_EVENT_OFF);
         if (r >= 0) {
+                watch_mounts(w);
                 attach(w);
                 if (!w->inotify)
                         r = arm(w, now(w) + MISSING_USEC);
@@ -101,6 +153,7 @@ Watch *watch_free(Watch *w) {
         if (!w)
                 return NULL;
         sd_event_source_unref(w->inotify);
+        sd_event_source_unref(w->mounts);
         sd_event_source_unref(w->timer);
         sd_event_unref(w->event);
         free(w->path);

@@ -3,7 +3,8 @@
 
 /*
  * Watches the directory of job files. An event means no more than "scan again"; it is passed on when
- * the directory has been quiet for a moment. A directory that is missing is waited for.
+ * the directory has been quiet for a moment. A directory that is missing is waited for, and one that is
+ * mounted over it is noticed.
  */
 
 #include <systemd/sd-event.h>
