@@ -418,6 +418,7 @@ static bool usual(Conn *c) {
                 { "OPTS ", "200 As you like" },
                 { "TYPE ", "200 As you like" },
                 { "NOOP", "200 Still here" },
+                { "ABOR", "226 Abort successful" },
         };
 
         if (c->strict)
