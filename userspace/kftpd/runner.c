@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <sys/random.h>
 
+#include "client.h"
 #include "runner.h"
 #include "target.h"
-#include "transfer.h"
 
 /* ---- The ledger ----------------------------------------------------------------------------------- */
 
