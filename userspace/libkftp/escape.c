@@ -6,39 +6,8 @@
  */
 
 #include "libkftp.h"
+#include "utf8.h"
 #include "util.h"
-
-/* How many bytes the UTF-8 character at p takes, 0 if there is none that is valid (RFC 3629). */
-static size_t utf8_decode(const uint8_t *p, size_t n, uint32_t *ret) {
-        static const struct {
-                uint8_t mask, lead;
-                uint32_t least;
-        } forms[] = {
-                { 0x80, 0x00, 0x0     },
-                { 0xe0, 0xc0, 0x80    },
-                { 0xf0, 0xe0, 0x800   },
-                { 0xf8, 0xf0, 0x10000 },
-        };
-
-        for (size_t form = 0; form < ELEMENTS(forms); form++) {
-                uint32_t c = p[0] & (uint8_t) ~forms[form].mask;
-
-                if ((p[0] & forms[form].mask) != forms[form].lead)
-                        continue;
-                if (form >= n)
-                        return 0;
-                for (size_t i = 1; i <= form; i++) {
-                        if ((p[i] & 0xc0) != 0x80)
-                                return 0;
-                        c = c << 6 | (p[i] & 0x3f);
-                }
-                if (c < forms[form].least || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-                        return 0;
-                *ret = c;
-                return form + 1;
-        }
-        return 0;
-}
 
 static bool showable(uint32_t c) {
         if (c < 0x20 || (c >= 0x7f && c <= 0x9f))
@@ -59,7 +28,7 @@ char *kftp_escape(const char *text, size_t n) {
 
         while (n > 0) {
                 uint32_t c = 0;
-                size_t length = utf8_decode(p, n, &c);
+                size_t length = kftp_utf8_decode(p, n, &c);
 
                 if (length > 0 && showable(c)) {
                         out = mempcpy(out, p, length);
