@@ -29,6 +29,10 @@ static int quote(KftpConnection *c, void *userdata, KftpFailure *f) {
         }
         if (r < 0)
                 f->transient = false;
+        if (r == -EINVAL && done.reply == 0)
+                return kftp_failure_set(f, KFTP_CLASS_USAGE, r, false,
+                                        "\"%s\" cannot be quoted: it has to begin with a command of letters only, other than those "
+                                        "for logging in, TLS, transfers and listings", q->command);
         if (r == -EREMOTEIO)
                 f->class = KFTP_CLASS_REMOTE;
         return r;
