@@ -21,6 +21,11 @@ typedef struct Verb {
 
 static const Verb verbs[] = {
         { "get",    VERB_GET, "URL... [DEST]", "Fetch files; DEST is a file or a directory",    verb_get    },
+        { "ls",     VERB_LS,    "URL",         "List a directory, or show one file",         verb_ls    },
+        { "rm",     VERB_RM,    "URL...",      "Remove files",                               verb_rm    },
+        { "mkdir",  VERB_MKDIR, "URL...",      "Make directories",                           verb_mkdir },
+        { "mv",     VERB_MV,    "URL NEWNAME", "Rename; NEWNAME is a name beside it, or a path", verb_mv },
+        { "quote",  VERB_QUOTE, "URL COMMAND", "Send one command and show the reply",        verb_quote },
         { "doctor", 0,        "",              "Find out why kftp cannot work here, and what to do", verb_doctor },
 };
 

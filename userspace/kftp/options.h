@@ -56,6 +56,18 @@ typedef struct Arguments {
         bool unique;
         bool mtime;
         OptionalMode mode;
+
+        /* ls */
+        bool names;
+        bool all;
+        bool stat;
+
+        /* rm */
+        bool directory;
+        bool force;
+
+        /* mkdir */
+        bool parents;
 } Arguments;
 
 /* argv[0] is the verb. -EINVAL: *error gets an allocated sentence. */

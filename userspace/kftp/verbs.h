@@ -3,6 +3,11 @@
 
 /* The verbs of the command: argv[0] is the verb; they return the exit code. */
 int verb_get(int argc, char **argv);
+int verb_ls(int argc, char **argv);
+int verb_rm(int argc, char **argv);
+int verb_mkdir(int argc, char **argv);
+int verb_mv(int argc, char **argv);
+int verb_quote(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 
 /* "kftp: TEXT", and where to read on; returns KFTP_CLASS_USAGE. */
