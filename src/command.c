@@ -115,8 +115,8 @@ static int set_type(struct kftp_session *s, struct kftp_request *q)
 
 /*
  * SIZE or MDTM has been answered. Before a transfer a refusal is no failure: the transfer's own
- * reply says better what is wrong. An answer that tells nothing is -EPROTO if nothing else was asked
- * for.
+ * reply says better what is wrong. An answer that tells nothing is -EPROTO if nothing else was
+ * asked for.
  */
 static int answered(struct kftp_session *s, const struct kftp_reply *r, bool known)
 {

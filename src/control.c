@@ -214,8 +214,7 @@ static void drop_used_line(struct kftp_session *s)
 void kftp_control_listing(struct kftp_session *s, const char *line, size_t len)
 {
 	struct kftp_request *q = s->current_request;
-	loff_t pos = q->result.bytes;
-	ssize_t n;
+	int r;
 
 	if (s->reply.lines == 1 || s->reply.complete)
 		return;
@@ -224,11 +223,9 @@ void kftp_control_listing(struct kftp_session *s, const char *line, size_t len)
 		return;
 	}
 	s->rx[len] = '\n';	/* the line's own end has been cut off there, or behind */
-	n = kernel_write(q->file, line, len + 1, &pos);
-	if (n == len + 1)
-		q->result.bytes += n;
-	else
-		kftp_request_abort(s, n < 0 ? n : -EIO, true);
+	r = kftp_write(s, q, line, len + 1);
+	if (r)
+		kftp_request_abort(s, r, true);
 }
 
 /* A whole line stands at the start of the buffer, n bytes with its end. */
@@ -290,6 +287,7 @@ static void preliminary_reply(struct kftp_session *s)
 
 	if (s->state == KFTP_STATE_TRANSFER && !q->preliminary) {
 		q->preliminary = true;
+		kftp_transfer_announced(q, &s->reply);
 		kftp_session_set_deadline(s, s->config->data_timeout);
 	}
 }

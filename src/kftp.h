@@ -228,7 +228,9 @@ struct kftp_session {
 	struct kftp_conn source;	/* a pipe that is uploaded */
 	unsigned int refused;		/* methods that do not work here, as bits */
 	unsigned int mfmt_off;		/* ways to set a time that do not work here, as bits */
-	bool restart_pending;		/* REST accepted and not yet used up */
+	bool restarted;			/* REST was sent */
+	bool restart_pending;		/* it was accepted, and may be in force */
+	int lost;			/* how the control connection was, while data still comes */
 	bool fragile;			/* the server falls over commands that it does not know */
 	char type;			/* of the representation: 'A', 'I', 0 */
 	const kftp_login_fn *login;	/* the next step */
@@ -340,9 +342,12 @@ int kftp_transfer_restart(struct kftp_session *s, struct kftp_request *q);
 int kftp_transfer_begin(struct kftp_session *s, struct kftp_request *q);
 bool kftp_transfer_survives(const struct kftp_request *q);
 int kftp_transfer_expired(struct kftp_session *s);
+bool kftp_transfer_outlives(struct kftp_session *s, int error);
+void kftp_transfer_announced(struct kftp_request *q, const struct kftp_reply *r);
 int kftp_transfer_step(struct kftp_session *s, struct kftp_call *call);
 
 /* mover.c: socket <-> file */
+int kftp_write(struct kftp_session *s, struct kftp_request *q, const char *data, size_t len);
 int kftp_move_in(struct kftp_session *s, struct kftp_request *q, struct kftp_call *call);
 int kftp_move_out(struct kftp_session *s, struct kftp_request *q, struct kftp_call *call);
 void kftp_buffer_free(struct kftp_buffer *b);

@@ -67,24 +67,34 @@ static int file_error(ssize_t n)
 	return n ?: -EIO;
 }
 
-/* Write what the buffer holds. Return: 0 when it is empty, or an error of the file. */
-static int write_out(struct kftp_session *s, struct kftp_request *q, struct kftp_buffer *b)
+/* Write to the request's file. Return: 0, or an error of the file; result.bytes tells how far. */
+int kftp_write(struct kftp_session *s, struct kftp_request *q, const char *data, size_t len)
 {
 	/* looked at before each write: fcntl() can set it at any time */
 	if (q->file->f_flags & O_APPEND)
 		return -EINVAL;
-	while (b->len) {
+	while (len) {
 		loff_t pos = q->arg.offset + q->result.bytes;
-		ssize_t n = kernel_write(q->file, page_address(b->page) + b->start, b->len, &pos);
+		ssize_t n = kernel_write(q->file, data, len, &pos);
 
 		if (n <= 0)
 			return file_error(n);
-		b->start += n;
-		b->len -= n;
+		data += n;
+		len -= n;
 		count_bytes(s, q, n);
 	}
-	b->start = 0;
 	return 0;
+}
+
+/* Write what the buffer holds. Return: 0 when it is empty, or an error of the file. */
+static int write_out(struct kftp_session *s, struct kftp_request *q, struct kftp_buffer *b)
+{
+	u64 before = q->result.bytes;
+	int r = kftp_write(s, q, page_address(b->page) + b->start, b->len);
+
+	b->start += q->result.bytes - before;
+	b->len -= q->result.bytes - before;
+	return r;
 }
 
 /* Return: 1 if all went well, -EINTR, or 0 after giving the request up. */
@@ -92,6 +102,8 @@ static int write_chunk(struct kftp_session *s, struct kftp_request *q, struct kf
 {
 	int r = write_out(s, q, b);
 
+	if (!q->result.size)	/* some say 0 for any file */
+		q->result.has_size = false;
 	/* a server that never stops does not fill the disk, or the memory */
 	if (!r && q->result.has_size && q->arg.offset + q->result.bytes > q->result.size) {
 		kftp_request_abort(s, -EBADMSG, false);

@@ -265,6 +265,25 @@ int kftp_parse_size(const char *text, size_t len, u64 *size)
 	return take_number(&p, end, S64_MAX, size) ? -EPROTO : 0;
 }
 
+/**
+ * kftp_parse_announced() - The size in a 150, by custom in parentheses at its end
+ * @text: the reply line, code included
+ * @len: its length
+ * @size: where to put it, at most S64_MAX
+ *
+ * Return: 0, or -EPROTO if there is none.
+ */
+int kftp_parse_announced(const char *text, size_t len, u64 *size)
+{
+	const char *p = text + len, *end = p;
+
+	while (p > text && p[-1] != '(')
+		p--;
+	if (p == text || take_number(&p, end, S64_MAX, size))
+		return -EPROTO;
+	return end - p >= 7 && !strncasecmp(p, " bytes)", 7) ? 0 : -EPROTO;
+}
+
 /* Days from 1970-01-01 in the Gregorian calendar; years are counted from March. */
 static s64 days_since_1970(s64 year, unsigned int month, unsigned int day)
 {

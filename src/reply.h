@@ -34,6 +34,7 @@ int kftp_reply_feed(struct kftp_reply *r, const char *line, size_t len);
 int kftp_parse_epsv(const char *text, size_t len, u16 *port);
 int kftp_parse_pasv(const char *text, size_t len, u8 addr[4], u16 *port);
 int kftp_parse_size(const char *text, size_t len, u64 *size);
+int kftp_parse_announced(const char *text, size_t len, u64 *size);
 int kftp_parse_mtime(const char *text, size_t len, s64 *mtime);
 u64 kftp_parse_feat(const char *line, size_t len);
 

@@ -226,6 +226,8 @@ int kftp_request_next(struct kftp_session *s)
 	struct kftp_request *q;
 	int r;
 
+	if (s->tx)	/* the end of a command whose request was given up */
+		return -EAGAIN;
 	spin_lock(&s->lock);
 	q = list_first_entry_or_null(&s->queue, struct kftp_request, link);
 	if (q) {

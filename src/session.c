@@ -330,9 +330,10 @@ static int session_step(struct kftp_session *s, struct kftp_call *call)
 		break;
 	}
 	/* once a transfer's last reply is here, the rest waits for the end of the data */
-	if (s->state != KFTP_STATE_TRANSFER || !s->current_request->result.end.reply) {
+	if (s->state != KFTP_STATE_TRANSFER ||
+	    (!s->current_request->result.end.reply && !s->lost)) {
 		r = kftp_control_step(s);
-		if (r != -EAGAIN)
+		if (r != -EAGAIN && (r > 0 || !kftp_transfer_outlives(s, r)))
 			return r;
 	}
 	switch (s->state) {

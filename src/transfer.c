@@ -40,6 +40,7 @@ int kftp_transfer_restart(struct kftp_session *s, struct kftp_request *q)
 	if (!offset && !s->restart_pending)
 		return 1;
 	s->restart_pending = true;
+	s->restarted = true;
 	n = scnprintf(arg, sizeof(arg), "%llu", offset);
 	return kftp_control_command(s, on_restart, "REST", arg, n);
 }
@@ -83,9 +84,13 @@ static int verdict(const struct kftp_request *q)
 /* The last reply is here, and the data has ended or does not matter any more. */
 static void conclude(struct kftp_session *s, struct kftp_request *q)
 {
+	int error = verdict(q);
+
 	if (q->result.end.reply == 425)	/* what was remembered of methods is no longer good */
 		kftp_data_forget(s);
-	kftp_request_done(s, verdict(q), NULL);
+	if (error == -EBADMSG && s->restarted)	/* some servers never reset it */
+		s->restart_pending = true;
+	kftp_request_done(s, error, NULL);
 }
 
 /* Other 2xx answer another command: nobody knows any more what belongs to what. */
@@ -148,6 +153,10 @@ static void data_ended(struct kftp_session *s, struct kftp_request *q, int error
 		conclude(s, q);
 		return;
 	}
+	if (s->lost) {
+		kftp_session_end(s, s->lost, NULL);
+		return;
+	}
 	kftp_session_enter(s, KFTP_STATE_FINISHING);
 	kftp_session_set_deadline(s, s->config->reply_timeout);
 }
@@ -186,12 +195,44 @@ int kftp_transfer_expired(struct kftp_session *s)
 		return 0;
 	}
 	if (!q->result.end.reply)
-		return -ETIMEDOUT;
+		return s->lost ?: -ETIMEDOUT;
 	/* all is said and done, but for the end of the data */
 	if (!is_whole(q) && (q->preliminary || q->result.bytes))
 		return -ETIMEDOUT;
 	data_ended(s, q, 0);
 	return 0;
+}
+
+/**
+ * kftp_transfer_outlives() - Go on without the control connection?
+ * @s: the session
+ * @error: how the control connection was lost
+ *
+ * What the server has sent by then is still read: it may be all there is.
+ *
+ * Return: whether it is a download whose data connection is up.
+ */
+bool kftp_transfer_outlives(struct kftp_session *s, int error)
+{
+	if (s->state != KFTP_STATE_TRANSFER || uploads(s->current_request) || !s->data.file ||
+	    error == -EPROTO || error == -EMSGSIZE || error == -ENOMEM)
+		return false;
+	s->lost = error;
+	kftp_session_set_deadline(s, s->config->data_timeout);
+	return true;
+}
+
+/* The size in "150 Opening BINARY mode data connection for x (123 bytes)" will do for a SIZE. */
+void kftp_transfer_announced(struct kftp_request *q, const struct kftp_reply *r)
+{
+	u64 size;
+
+	if (q->arg.op != KFTP_OP_RETR || !(q->arg.flags & KFTP_SUBMIT_ASK_SIZE) ||
+	    q->arg.offset || (q->result.has_size && q->result.size) || q->result.bytes ||
+	    kftp_parse_announced(r->text, r->text_len, &size))
+		return;
+	q->result.has_size = true;
+	q->result.size = size;
 }
 
 static void note_progress(struct kftp_session *s, struct kftp_call *call)
