@@ -83,6 +83,28 @@ static void test_everything(void **state) {
         assert_string_equal(dest_of(&a), "dest");
 }
 
+static void test_streams(void **state) {
+        Arguments a = parse_good("get --range=5-9 --text --verify=size,hash --limit-rate=1.5K --netrc=/n --proxy=p:1 --proxy-password-file=/q ftp://h/f -");
+
+        (void) state;
+        assert_int_equal(a.part.range.from, 5);
+        assert_int_equal(a.part.range.length, 5);
+        assert_true(a.part.text);
+        assert_int_equal(a.verify, KFTP_VERIFY_SIZE | KFTP_VERIFY_HASH);
+        assert_int_equal(a.limit_rate, 1536);
+        assert_string_equal(a.netrc, "/n");
+        assert_string_equal(a.proxy, "p:1");
+        assert_string_equal(a.proxy_password_file, "/q");
+        assert_string_equal(dest_of(&a), "-");
+        a = parse_good("get --verify=mtime --netrc= --proxy= ftp://h/f");
+        assert_int_equal(a.verify, KFTP_VERIFY_MTIME);
+        assert_string_equal(a.netrc, "");
+        assert_string_equal(a.proxy, "");
+        /* from the first byte to the last is the whole file, which can be resumed */
+        a = parse_good("get -c --range=0- ftp://h/f");
+        assert_true(a.resume);
+}
+
 static void test_order(void **state) {
         Arguments a = parse_good("get ftp://h/f -c dest --retries 7");
 
@@ -108,11 +130,20 @@ static const struct {
         { "get a b c",                          "'a' is no URL"                         },
         { "get ftp://h/f b ftp://h/g",          "'b' is no URL"                         },
         { "get --mtime a",                      "get has no option --mtime"             },
-        { "put --verify a",                     "unknown option --verify"               },
+        { "put --range a b",                    "put has no option --range"             },
         { "put --mode=888 a b",                 "--mode=888:"                           },
         { "put --mode=10000 a b",               "--mode=10000:"                         },
         { "put --mode= a b",                    "--mode=:"                              },
         { "put --mode=-1 a b",                  "--mode=-1:"                            },
+        { "get --range=9-5 a",                  "--range=9-5:"                          },
+        { "get --verify= a",                    "--verify=:"                            },
+        { "get --verify=size, a",               "--verify=size,:"                       },
+        { "get --verify=sizes a",               "--verify=sizes:"                       },
+        { "get --limit-rate=fast a",            "--limit-rate=fast:"                    },
+        { "get -c --range=5- a",                "--resume goes together with whole"     },
+        { "get -c --text a",                    "--resume goes together with whole"     },
+        { "get -c ftp://h/f -",                 "--resume goes together with whole"     },
+        { "get --json ftp://h/f -",             "--json and the file"                   },
         { "get --bogus a",                      "unknown option --bogus"                },
         { "get -x a",                           "unknown option -x"                     },
         { "get -cx a",                          "unknown option -x"                     },
@@ -206,6 +237,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_everything),
+                cmocka_unit_test(test_streams),
                 cmocka_unit_test(test_order),
                 cmocka_unit_test(test_bad),
                 cmocka_unit_test(test_several_urls),

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "cat.h"
 #include "format.h"
 #include "get.h"
 #include "report.h"
@@ -25,7 +26,7 @@ int get_words(const Arguments *a, GetWords *ret, char **error) {
         if (w.dest && !*w.dest)
                 return option_complain(error, "DEST is empty");
         *ret = w;
-        return 0;
+        return cat_check(a, w.dest, error);
 }
 
 static int parse_urls(const Run *run, const GetWords *w, KftpUrl *urls) {
@@ -41,7 +42,7 @@ static int parse_urls(const Run *run, const GetWords *w, KftpUrl *urls) {
 static int check_dest(const GetWords *w) {
         struct stat st;
 
-        if (w->n_urls <= 1 || !w->dest || (stat(w->dest, &st) >= 0 && S_ISDIR(st.st_mode)))
+        if (w->n_urls <= 1 || !w->dest || streq(w->dest, "-") || (stat(w->dest, &st) >= 0 && S_ISDIR(st.st_mode)))
                 return 0;
         fprintf(stderr, "kftp: %s is not an existing directory, which it has to be for several files\n", w->dest);
         return KFTP_CLASS_LOCAL;
@@ -72,14 +73,25 @@ static int get(Run *run, const char *text, const KftpUrl *url, const char *dest)
         KftpResult result = {};
         int class;
 
+        if (dest && streq(dest, "-"))
+                return cat_url(run, url);
         if (run_log_in(run, url, &result.failure) >= 0) {
                 progress_begin(&run->progress, url->base, !a->quiet && !a->no_progress);
-                (void) kftp_client_get(run->client, url, dest, &result);
+                if (a->part.text || cat_is_part(&a->part.range))
+                        (void) kftp_client_get_part(run->client, url, dest, &a->part, &result);
+                else
+                        (void) kftp_client_get(run->client, url, dest, &result);
                 progress_end(&run->progress);
         }
         class = report(run, text, &result);
         kftp_result_done(&result);
         return class;
+}
+
+static bool goes_on(const GetWords *w, int class) {
+        if (w->dest && streq(w->dest, "-"))
+                return cat_goes_on(class);
+        return class != KFTP_CLASS_INTERRUPTED && class != KFTP_CLASS_DEVICE;
 }
 
 /* One that fails does not stop the rest, unless it was stopped itself. */
@@ -89,7 +101,7 @@ static int get_all(Run *run, const GetWords *w, const KftpUrl *urls) {
         for (unsigned i = 0; i < w->n_urls; i++) {
                 int class = get(run, run->arguments.words[i], &urls[i], w->dest);
 
-                if (class != 0 && (w->n_urls == 1 || class == KFTP_CLASS_INTERRUPTED || class == KFTP_CLASS_DEVICE))
+                if (class != 0 && (w->n_urls == 1 || !goes_on(w, class)))
                         return class;
                 failed += class != 0;
         }

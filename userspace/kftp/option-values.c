@@ -83,6 +83,38 @@ int option_rate(const char *text, void *where, char **error) {
         return 0;
 }
 
+int option_range(const char *text, void *where, char **error) {
+        if (kftp_range_parse(text, where) < 0)
+                return option_complain(error, "--range=%s: not FROM-TO, FROM- or -LAST", text);
+        return 0;
+}
+
+int option_verify(const char *text, void *where, char **error) {
+        static const struct {
+                const char *name;
+                unsigned bit;
+        } names[] = {
+                { "size",  KFTP_VERIFY_SIZE  },
+                { "mtime", KFTP_VERIFY_MTIME },
+                { "hash",  KFTP_VERIFY_HASH  },
+        };
+        unsigned *what = where;
+
+        for (const char *p = text;; p++) {
+                size_t n = strcspn(p, ","), i;
+
+                for (i = 0; i < ELEMENTS(names); i++)
+                        if (strlen(names[i].name) == n && strncmp(p, names[i].name, n) == 0)
+                                break;
+                if (i == ELEMENTS(names))
+                        return option_complain(error, "--verify=%s: not size, mtime or hash, or several of them with commas between", text);
+                *what |= names[i].bit;
+                p += n;
+                if (!*p)
+                        return 0;
+        }
+}
+
 int option_mode(const char *text, void *where, char **error) {
         OptionalMode *mode = where;
         unsigned long n;

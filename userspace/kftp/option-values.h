@@ -11,4 +11,6 @@ int option_interface(const char *text, void *where, char **error);      /* unsig
 int option_timeout(const char *text, void *where, char **error);        /* uint64_t, microseconds */
 int option_retries(const char *text, void *where, char **error);        /* unsigned */
 int option_rate(const char *text, void *where, char **error);           /* uint64_t */
+int option_range(const char *text, void *where, char **error);          /* KftpRange */
+int option_verify(const char *text, void *where, char **error);         /* unsigned */
 int option_mode(const char *text, void *where, char **error);           /* OptionalMode */

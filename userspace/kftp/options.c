@@ -58,6 +58,12 @@ static const Option options[] = {
 
         { "resume",        'c', NULL,      TRANSFERS,           option_flag,      AT(resume),
           "Go on from a partial file, if the source is still the same" },
+        { "range",         0,   "RANGE",   VERB_GET | VERB_CAT, option_range,     AT(part.range),
+          "Only these bytes: FROM-TO (both included, from 0), FROM- or -LAST" },
+        { "text",          0,   NULL,      VERB_GET | VERB_CAT, option_flag,      AT(part.text),
+          "Translate the ends of lines: CR LF becomes LF" },
+        { "verify",        0,   "WHAT",    VERB_GET | VERB_CAT, option_verify,    AT(verify),
+          "Compare with the server: size, mtime, hash, or several of them with commas" },
         { "json",          0,   NULL,      TRANSFERS | VERB_LS, option_flag,      AT(json),
           "Describe the result as JSON" },
         { "no-progress",   0,   NULL,      TRANSFERS,           option_flag,      AT(no_progress),

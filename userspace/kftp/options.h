@@ -45,6 +45,10 @@ typedef struct Arguments {
         unsigned retries;
         uint64_t limit_rate;            /* 0: none */
 
+        /* get, put, cat */
+        KftpPart part;
+        unsigned verify;                /* KFTP_VERIFY_* */
+
         /* get, put, ... */
         bool resume;
         bool json;

@@ -18,7 +18,7 @@ int report_json(const char *url, const KftpResult *result) {
         const KftpFailure *f = &result->failure;
         json_auto_t *root = NULL;
 
-        root = json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:I, s:n, s:s, s:o}",
+        root = json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:I, s:o, s:s, s:o}",
                          "url", text_or_null(url),
                          "path", text_or_null(result->local),
                          "bytes", (json_int_t) result->bytes,
@@ -27,7 +27,7 @@ int report_json(const char *url, const KftpResult *result) {
                          "rate", (json_int_t) result->rate,
                          "reply", text_or_null(result->reply_text),
                          "attempts", (json_int_t) result->attempts,
-                         "sha256",
+                         "sha256", text_or_null(result->sha256),
                          "result", kftp_class_name(f->class),
                          "error", f->class == KFTP_CLASS_OK ? json_null() : text_or_null(strempty(f->text)));
         if (!root)

@@ -130,6 +130,7 @@ int run_begin(Run *run) {
                 .retries = a->retries,
                 .resume = a->resume,
                 .limit_rate = a->limit_rate,
+                .verify = a->verify,
                 .callbacks = callbacks(run),
         };
         int r;

@@ -8,6 +8,7 @@
 #include "failure.h"
 #include "transfer.h"
 #include "util.h"
+#include "verify.h"
 
 static int receive(KftpTransfer *t, KftpFailure *f) {
         KftpPartial *p = &t->partial;
@@ -51,18 +52,30 @@ static bool was_replaced(KftpTransfer *t) {
                 && done.mtime != t->partial.remote_mtime;
 }
 
+static int verify(KftpTransfer *t, const KftpVerify *v, KftpFailure *f) {
+        int r = kftp_verify_facts(v, t->connection, t->url->path, t->remote_size, t->result->mtime, f);
+
+        return r < 0 ? r : kftp_verify_file(v, t->connection, t->url->path, t->partial.fd, t->partial.temporary, &t->result->sha256, f);
+}
+
 /*
- * The request, and if need be once more from the start, over the same session. A file of the wrong size
- * is not gone on from: nobody knows which part of it is wrong.
+ * The request, and if need be once more from the start, over the same session. A file of the wrong size or
+ * hash is not gone on from: nobody knows which part of it is wrong.
  */
 int kftp_transfer_attempt(KftpTransfer *t, KftpFailure *f) {
+        KftpVerify v;
         int r;
 
         kftp_connection_addresses(t->connection, &t->result->local_addr, &t->result->peer);
+        r = kftp_verify_begin(&v, t->connection, t->options->verify, f);
+        if (r < 0)
+                return r;
         for (;;) {
                 r = receive(t, f);
                 if (r == 0 && t->offset > 0 && was_replaced(t))
                         r = KFTP_START_OVER;
+                if (r == 0)
+                        r = verify(t, &v, f);
                 if (r < 0 && f->class == KFTP_CLASS_INTEGRITY)
                         (void) forget(t, NULL);
                 if (r != KFTP_START_OVER)

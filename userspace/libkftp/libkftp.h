@@ -379,6 +379,23 @@ typedef struct KftpRange {
 /* "FROM-TO" (both included), "FROM-", or "-LAST". */
 int kftp_range_parse(const char *text, KftpRange *ret);
 
+/* What of a file is wanted, and how. */
+typedef struct KftpPart {
+        KftpRange range;
+        bool text;                      /* CR LF becomes LF, also in CR CR LF */
+} KftpPart;
+
+/*
+ * Writes a file, or a part of it, to fd: whatever that is, at its own position, in bounded memory. After a failure
+ * that may pass, it is gone on from where the output ended, if the remote file is the same by SIZE and MDTM. Returns as
+ * kftp_get; ret->bytes are those received, before the ends of lines were translated. ret->failure.error is -EPIPE if
+ * nobody reads any more; SIGPIPE is left to the caller.
+ */
+int kftp_client_cat(KftpClient *c, const KftpUrl *url, int fd, const KftpPart *part, KftpResult *ret);
+
+/* As kftp_client_get, of a part, or with the ends of lines translated. A later call cannot go on from what is left. */
+int kftp_client_get_part(KftpClient *c, const KftpUrl *url, const char *dest, const KftpPart *part, KftpResult *ret);
+
 /* ---- Proxies --------------------------------------------------------------------------------- */
 
 /*
