@@ -26,8 +26,10 @@ HARD_NAMES = ["two words", " leading", "trailing ", "grün-日本.txt", "a*b", "
 
 #: how often a test that loops does so: make soak raises it
 COUNT = int(os.environ.get("KFTP_COUNT", "3"))
+#: how much slower than others the kernel is: sanitizers
+SLOWNESS = int(os.environ.get("KFTP_SLOWNESS", "1"))
 #: generous: software emulation on a busy machine
-LIMIT = 120
+LIMIT = 120 * SLOWNESS
 
 
 def load_module():
