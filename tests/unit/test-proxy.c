@@ -332,6 +332,7 @@ static void test_http_refusals(void **state) {
                 bool transient;
                 const char *part;
         } rows[] = {
+                { "HTTP/1.0 401 Unauthorized\r\n\r\n", false, -EACCES, KFTP_CLASS_NETWORK, false, "401 Unauthorized" },
                 { "HTTP/1.1 403 For\033[2Jbidden\r\n\r\n", false, -EACCES,      KFTP_CLASS_NETWORK, false, "403 For\\x1b[2Jbidden\"; it has to allow" },
                 { "HTTP/1.1 407 Who?\r\n\r\n",     false, -EKEYREJECTED, KFTP_CLASS_AUTH,    false, "--proxy-password-file"     },
                 { "HTTP/1.1 502 Bad\r\n\r\n",      false, -ECONNREFUSED, KFTP_CLASS_NETWORK, true,  "h port 21: \"HTTP/1.1 502 Bad\"" },
@@ -359,6 +360,22 @@ static void test_http_refusals(void **state) {
                 assert_int_equal(t.failure.class, rows[i].class);
                 assert_int_equal(t.failure.transient, rows[i].transient);
                 assert_non_null(strstr(t.failure.text, rows[i].part));
+                end(&t);
+        }
+}
+
+/* Proxies differ in what they say to a wrong password. */
+static void test_http_wrong_password(void **state) {
+        static const char *const answers[] = { "HTTP/1.0 401 Unauthorized\r\n\r\n", "HTTP/1.1 407 No\r\n\r\n" };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(answers); i++) {
+                Talk t;
+
+                begin(&t, "http://u@p", "secret", answers[i], strlen(answers[i]), false);
+                assert_int_equal(talk(&t, "h", 21), -EKEYREJECTED);
+                assert_int_equal(t.failure.class, KFTP_CLASS_AUTH);
+                assert_non_null(strstr(t.failure.text, "check user and password"));
                 end(&t);
         }
 }
@@ -411,6 +428,7 @@ int main(void) {
                 cmocka_unit_test(test_socks5_refusals),
                 cmocka_unit_test(test_http),
                 cmocka_unit_test(test_http_refusals),
+                cmocka_unit_test(test_http_wrong_password),
                 cmocka_unit_test(test_http_floods),
                 cmocka_unit_test(test_cancelled),
         };

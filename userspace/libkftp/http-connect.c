@@ -92,7 +92,8 @@ static int judge(const KftpProxy *p, const char *host, uint16_t port, const Answ
                 return bad_answer(p, "no status line", f);
         if (status >= 200 && status < 300)
                 return 0;
-        if (status == 407)
+        /* tinyproxy says 401 to a wrong password */
+        if (status == 407 || (status == 401 && p->password))
                 return kftp_failure_set(f, KFTP_CLASS_AUTH, -EKEYREJECTED, false, "the proxy %s wants a login: \"%s\"; %s", p->name, strempty(words),
                                         p->password ? "check user and password (only Basic authentication is known here)"
                                                     : "--proxy=http://USER@HOST:PORT and --proxy-password-file=FILE");
