@@ -23,7 +23,7 @@ static void warn(const KftpListing *l) {
 static LsOutput output(const Arguments *a) {
         return (LsOutput) {
                 .file = stdout,
-                .form = a->json ? LS_JSON : a->names ? LS_NAMES : LS_LONG,
+                .form = a->json ? LS_JSON : a->names && !a->long_form ? LS_NAMES : LS_LONG,
                 .escape = isatty(STDOUT_FILENO),
         };
 }

@@ -69,6 +69,8 @@ static const Option options[] = {
         { "no-progress",   0,   NULL,      TRANSFERS,           option_flag,      AT(no_progress),
           "Show no progress" },
 
+        { "long",          'l', NULL,      VERB_LS,             option_flag,      AT(long_form),
+          "Type, permissions, size and time (the default)" },
         { "names",         '1', NULL,      VERB_LS,             option_flag,      AT(names),
           "Names only, one a line" },
         { "all",           'a', NULL,      VERB_LS,             option_flag,      AT(all),

@@ -62,6 +62,7 @@ typedef struct Arguments {
         OptionalMode mode;
 
         /* ls */
+        bool long_form;
         bool names;
         bool all;
         bool stat;

@@ -155,7 +155,7 @@ static int make(KftpConnection *c, void *userdata, KftpFailure *f) {
                 kftp_failure_done(f);
                 return 0;
         }
-        return kftp_failure_set(f, KFTP_CLASS_REMOTE, -EEXIST, false, "\"%s\" is there already at %s: \"%s\"", change->path,
+        return kftp_failure_set(f, KFTP_CLASS_REMOTE, -EEXIST, false, "\"%s\" exists already at %s: \"%s\"", change->path,
                                 kftp_connection_remote(c), strempty(change->result->reply_text));
 }
 

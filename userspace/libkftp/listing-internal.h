@@ -8,6 +8,7 @@
 
 typedef struct Listing {
         const char *path;
+        const char *remote;             /* "host:port", for messages */
         const KftpListOptions *options;
         KftpConnection *connection;
         KftpLearnt *learnt;

@@ -10,6 +10,7 @@
 #include "failure.h"
 #include "format.h"
 #include "listing-internal.h"
+#include "url.h"
 #include "util.h"
 
 /* Millions of entries. More is not a listing but an attack on the memory. */
@@ -115,18 +116,18 @@ static int fetch(KftpConnection *c, void *userdata, KftpFailure *f) {
 /* ---- The whole ------------------------------------------------------------------------------- */
 
 /* Lines, and none that could be read: an error message of the server's ls, a sentence, or an unknown format. */
-static int not_understood(const Listing *l, const KftpUrl *url, const KftpListSummary *s, KftpFailure *f) {
+static int not_understood(const Listing *l, const KftpListSummary *s, KftpFailure *f) {
         const char *line = strempty(s->bad_line);
 
         if (kftp_reply_says_missing(line, strlen(line)))
-                return kftp_failure_set(f, KFTP_CLASS_REMOTE, 0, false, "\"%s\" not listed by %s: \"%s\"", l->path, url->host, line);
+                return kftp_failure_set(f, KFTP_CLASS_REMOTE, 0, false, "\"%s\" not listed by %s: \"%s\"", l->path, l->remote, line);
         if (kftp_reply_says_empty(line, strlen(line)))
                 return 0;
         return kftp_failure_set(f, KFTP_CLASS_OTHER, -EBADMSG, false,
-                                "the listing of \"%s\" from %s is in a format that kftp does not know: \"%s\"", l->path, url->host, line);
+                                "the listing of \"%s\" from %s is in a format that kftp does not know: \"%s\"", l->path, l->remote, line);
 }
 
-static int hand_out(const Listing *l, const KftpUrl *url, KftpEntryCallback callback, void *userdata, KftpListing *ret) {
+static int hand_out(const Listing *l, KftpEntryCallback callback, void *userdata, KftpListing *ret) {
         _cleanup_(kftp_list_summary_done) KftpListSummary s = {};
         int r;
 
@@ -140,7 +141,7 @@ static int hand_out(const Listing *l, const KftpUrl *url, KftpEntryCallback call
                 return r;
         }
         if (s.bad > 0 && s.bad == s.lines)
-                return not_understood(l, url, &s, &ret->failure);
+                return not_understood(l, &s, &ret->failure);
         ret->bad = s.bad;
         ret->bad_line = STEAL_PTR(s.bad_line);
         return 0;
@@ -155,17 +156,18 @@ int kftp_client_list(
                 KftpListing *ret) {
         static const KftpListOptions usual = {};
         _cleanup_close_ int fd = memfd_create("kftp-listing", MFD_CLOEXEC);
-        Listing l = { .path = url->path, .options = options ?: &usual, .fd = fd };
+        _cleanup_free_ char *remote = kftp_url_host_port(url);
+        Listing l = { .path = url->path, .remote = remote, .options = options ?: &usual, .fd = fd };
         int r;
 
         *ret = (KftpListing) {};
-        if (fd < 0)
-                return kftp_failure_local(&ret->failure, -errno, "no memory for the listing");
+        if (fd < 0 || !remote)
+                return kftp_failure_local(&ret->failure, fd < 0 ? -errno : -ENOMEM, "no memory for the listing");
         r = kftp_client_do(c, url, fetch, &l, &ret->attempts, &ret->failure);
         if (r < 0)
                 return r;
         kftp_failure_done(&ret->failure);
-        return hand_out(&l, url, callback, userdata, ret);
+        return hand_out(&l, callback, userdata, ret);
 }
 
 void kftp_listing_done(KftpListing *l) {
