@@ -36,8 +36,8 @@ static int listing(struct kftp_session *s, struct kftp_request *q)
 {
 	int r = simple(s, q);
 
-	if (!r)
-		s->on_line = kftp_control_listing;
+	s->on_line = kftp_control_listing;
+	s->listing = true;
 	return r;
 }
 

@@ -310,18 +310,18 @@ void kftp_conn_close(struct kftp_conn *c)
 
 /*
  * As kftp_conn_close(), for a peer that may still be sending: one that is stuck before our full
- * receive buffer would not see a FIN as the end, so it gets a reset (connecting to no address). So
- * does one that must not take a FIN for the end of an upload. Not after our own FIN: what was sent
- * before it may still be on its way.
+ * receive buffer would not see a FIN as the end, so it gets a reset (connecting to no address); and
+ * one must not take a FIN for the end of an upload. Not after our own FIN: what was sent
+ * before it may still be on its way; nor after the peer's, unless it has to see one.
  */
-void kftp_conn_reset(struct kftp_conn *c)
+void kftp_conn_reset(struct kftp_conn *c, bool always)
 {
 	struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
 
 	if (!c->file)
 		return;
-	if (READ_ONCE(c->sock->sk->sk_state) == TCP_CLOSE_WAIT ||
-	    READ_ONCE(c->sock->sk->sk_shutdown) & SEND_SHUTDOWN)
+	if (READ_ONCE(c->sock->sk->sk_shutdown) & SEND_SHUTDOWN ||
+	    (READ_ONCE(c->sock->sk->sk_state) == TCP_CLOSE_WAIT && !always))
 		kernel_sock_shutdown(c->sock, SHUT_RDWR);
 	else
 		kernel_connect(c->sock, (void *)&ss, sizeof(ss), O_NONBLOCK);

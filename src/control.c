@@ -104,6 +104,7 @@ static int queue_command(struct kftp_session *s, kftp_reply_fn on_reply, const c
 	s->tx_len = n + 2;
 	s->tx_sent = 0;
 	s->on_reply = on_reply;
+	s->listing = false;
 	s->any_2xx = !strcmp(verb, "TYPE");	/* some answer 226 */
 	s->lines = 0;
 	kftp_session_set_deadline(s, s->config->reply_timeout);
@@ -234,8 +235,7 @@ static int take_line(struct kftp_session *s, size_t n)
 	int r, len;
 
 	s->rx_used = n;
-	/* a listing has a limit of its own */
-	s->reply.unlimited = s->on_line == kftp_control_listing;
+	s->reply.unlimited = s->listing && s->on_reply;
 	if (++s->lines > (s->on_reply ? KFTP_REPLY_MAX_LINES : MAX_STRAY_LINES) &&
 	    !s->reply.unlimited)
 		return -EMSGSIZE;

@@ -54,8 +54,11 @@ void kftp_data_forget(struct kftp_session *s)
 
 void kftp_data_close(struct kftp_session *s)
 {
+	const struct kftp_request *q = s->current_request;
+	bool cut_short = q && q->op->flags & KFTP_UPLOADS && (!q->data_ended || q->data_error);
+
 	kftp_adopt_stop(s);
-	kftp_conn_reset(&s->data);
+	kftp_conn_reset(&s->data, cut_short);
 	kftp_conn_close(&s->listener);
 	kftp_conn_close(&s->source);
 }
@@ -211,11 +214,15 @@ int kftp_data_announce(struct kftp_session *s, struct kftp_request *q)
 /* The step of a request that opens its data connection, by the first method that is left. */
 int kftp_data_open(struct kftp_session *s, struct kftp_request *q)
 {
+	unsigned int left;
 	int r;
 
 	if (!methods_left(s, q))	/* the caller has ruled them all out */
 		set_refused(s, 0);
-	q->method = __ffs(methods_left(s, q));
+	left = methods_left(s, q);
+	if (s->config->arg.data_mode == KFTP_DATA_ACTIVE_FIRST && left & active_methods)
+		left &= active_methods;
+	q->method = __ffs(left);
 	q->tried |= BIT(q->method);
 	q->result.active = active_methods & BIT(q->method);
 	memset(&q->result.local, 0, sizeof(q->result.local));
@@ -271,7 +278,7 @@ int kftp_data_accept(struct kftp_session *s, struct kftp_request *q)
 		    kftp_addr_same_host(&q->result.peer, &s->info.peer))
 			break;
 		trace_kftp_data(s->id, q->method, -EACCES, &q->result);
-		kftp_conn_reset(&s->data);
+		kftp_conn_reset(&s->data, true);
 		if (++q->strangers > MAX_STRANGERS)
 			return -EACCES;
 	}

@@ -219,6 +219,7 @@ struct kftp_session {
 	unsigned int tx_sent;
 	kftp_reply_fn on_reply;		/* NULL: no reply is owed */
 	bool any_2xx;			/* 225 and 226 may answer it too */
+	bool listing;			/* the reply is as long as it likes */
 	void (*on_line)(struct kftp_session *s, const char *line, size_t len);
 	unsigned int lines;		/* since the last command */
 	struct kftp_reply reply;
@@ -296,7 +297,7 @@ bool kftp_conn_is_broken(const struct kftp_conn *c);
 int kftp_conn_receive(struct kftp_conn *c, void *data, size_t len);
 int kftp_conn_receive_page(struct kftp_conn *c, struct page *page, size_t len);
 void kftp_conn_close(struct kftp_conn *c);
-void kftp_conn_reset(struct kftp_conn *c);
+void kftp_conn_reset(struct kftp_conn *c, bool always);
 
 /* control.c: the control connection */
 int kftp_control_connect(struct kftp_session *s);

@@ -184,23 +184,6 @@ static int source_failed(struct kftp_session *s, ssize_t n)
 	return 0;
 }
 
-static int splice_chunk(struct kftp_session *s, struct kftp_request *q, size_t len)
-{
-	loff_t pos = q->arg.offset + q->result.bytes, out = 0;
-	ssize_t n;
-
-	/* it has no MSG_NOSIGNAL: the caller blocks SIGPIPE for what this does not catch */
-	if (kftp_conn_is_broken(&s->data))
-		return sock_error(s->data.sock->sk) ?: -EPIPE;
-	n = do_splice_direct(q->file, &pos, s->data.file, &out, len, 0);
-	if (n >= 0 || n == -EAGAIN || kftp_conn_is_broken(&s->data))
-		return n;
-	if (n != -EINVAL)
-		return source_failed(s, n);
-	q->copies = true;	/* the file system cannot do it */
-	return 1;
-}
-
 /* Read a chunk, unless there is one left. Return: 1, -EAGAIN, 0 at the end or after giving up. */
 static int fill_held(struct kftp_session *s, struct kftp_request *q, size_t len)
 {
@@ -214,7 +197,7 @@ static int fill_held(struct kftp_session *s, struct kftp_request *q, size_t len)
 	if (n)
 		return n;
 	n = kernel_read(q->file, page_address(b->page), min(len, PAGE_SIZE << b->order), &pos);
-	if (n < 0 && n != -EAGAIN)
+	if (n < 0 && !(n == -EAGAIN && s->source.file))
 		return source_failed(s, n);
 	if (n <= 0)
 		return n;
@@ -240,6 +223,20 @@ static int copy_chunk(struct kftp_session *s, struct kftp_request *q, size_t len
 	return r;
 }
 
+static int splice_chunk(struct kftp_session *s, struct kftp_request *q, size_t len)
+{
+	loff_t pos = q->arg.offset + q->result.bytes, out = 0;
+	ssize_t n;
+
+	n = do_splice_direct(q->file, &pos, s->data.file, &out, len, 0);
+	if (n >= 0 || kftp_conn_is_broken(&s->data))
+		return n;
+	if (n != -EINVAL && n != -EAGAIN)
+		return source_failed(s, n);
+	q->copies |= n == -EINVAL;	/* the file system cannot do it, or not now */
+	return copy_chunk(s, q, len);
+}
+
 /**
  * kftp_move_out() - Read or splice one chunk and send it
  * @s: the session
@@ -254,16 +251,21 @@ static int copy_chunk(struct kftp_session *s, struct kftp_request *q, size_t len
 int kftp_move_out(struct kftp_session *s, struct kftp_request *q, struct kftp_call *call)
 {
 	size_t len = room(q, call, CHUNK);
-	bool copied = q->copies;
 	int r;
 
 	if (!len)
 		return 0;
+	/* splicing has no MSG_NOSIGNAL: the caller blocks SIGPIPE for what this does not catch */
+	if (kftp_conn_is_broken(&s->data))
+		return sock_error(s->data.sock->sk) ?: -EPIPE;
 	r = kftp_conn_space(&s->data);
+	if (!r)
+		return -EAGAIN;
+	if (q->copies || s->held.len)
+		r = copy_chunk(s, q, len);
+	else
+		r = splice_chunk(s, q, min_t(size_t, len, r));
 	if (r <= 0)
-		return r ?: -EAGAIN;
-	r = copied ? copy_chunk(s, q, len) : splice_chunk(s, q, min_t(size_t, len, r));
-	if (r <= 0 || q->copies != copied)
 		return r;
 	count_bytes(s, q, r);
 	call->moved += r;

@@ -161,7 +161,7 @@ static int check_connect(const struct kftp_connect *arg)
 		return -EINVAL;
 	if (arg->events & ~(KFTP_WANT_LINE | KFTP_WANT_PROGRESS | KFTP_WANT_DATA))
 		return -EINVAL;
-	if (arg->tls > KFTP_TLS_IMPLICIT || arg->data_mode > KFTP_DATA_ACTIVE ||
+	if (arg->tls > KFTP_TLS_IMPLICIT || arg->data_mode > KFTP_DATA_ACTIVE_FIRST ||
 	    arg->pipelining > 2)
 		return -EINVAL;
 	if (arg->source.family && arg->source.family != arg->peer.family)
@@ -169,7 +169,7 @@ static int check_connect(const struct kftp_connect *arg)
 	if (arg->ifindex > INT_MAX)
 		return -EINVAL;
 	/* whoever connects does not wait to be connected to */
-	if (arg->events & KFTP_WANT_DATA && arg->data_mode == KFTP_DATA_ACTIVE)
+	if (arg->events & KFTP_WANT_DATA && arg->data_mode >= KFTP_DATA_ACTIVE)
 		return -EINVAL;
 	if (adopt && memchr_inv(&arg->peer, 0, sizeof(arg->peer)))
 		return -EINVAL;

@@ -146,6 +146,7 @@ enum kftp_data_mode {
 	KFTP_DATA_AUTO = 0,		/* passive, then active if that does not work */
 	KFTP_DATA_PASSIVE,		/* EPSV (RFC 2428), then PASV */
 	KFTP_DATA_ACTIVE,		/* EPRT (RFC 2428), then PORT */
+	KFTP_DATA_ACTIVE_FIRST,		/* then passive if the server refuses that */
 };
 
 /* Events that come only if asked for: kftp_connect.events */
