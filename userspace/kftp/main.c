@@ -21,6 +21,7 @@ typedef struct Verb {
 
 static const Verb verbs[] = {
         { "get",    VERB_GET, "URL... [DEST]", "Fetch files; DEST is a file or a directory",    verb_get    },
+        { "put",    VERB_PUT, "FILE... URL",   "Send files; - is the standard input",        verb_put    },
         { "cat",    VERB_CAT,   "URL...",      "Write files to the standard output",         verb_cat   },
         { "ls",     VERB_LS,    "URL",         "List a directory, or show one file",         verb_ls    },
         { "rm",     VERB_RM,    "URL...",      "Remove files",                               verb_rm    },

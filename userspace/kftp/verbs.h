@@ -3,6 +3,7 @@
 
 /* The verbs of the command: argv[0] is the verb; they return the exit code. */
 int verb_get(int argc, char **argv);
+int verb_put(int argc, char **argv);
 int verb_cat(int argc, char **argv);
 int verb_ls(int argc, char **argv);
 int verb_rm(int argc, char **argv);

@@ -5,6 +5,8 @@
  * in kftp_connection_step.
  */
 
+#include <ctype.h>
+
 #include "connection-internal.h"
 #include "control.h"
 #include "failure.h"
@@ -19,6 +21,17 @@ struct kftp_submit kftp_request(enum kftp_op op, const char *path) {
                 .path = (__u64) (uintptr_t) path,
                 .path_len = (__u32) strlen(strempty(path)),
         };
+}
+
+static void note_line(KftpConnection *c, const KftpWatch *watch) {
+        const KftpSession *s = &c->session;
+
+        kftp_session_tell_line(s, &c->options->callbacks);
+        if (s->event.event_flags & KFTP_EVENT_SENT)
+                return;
+        c->preliminary = c->preliminary || (s->text_len > 3 && s->text[0] == '1' && isdigit((unsigned char) s->text[1]));
+        if (watch && watch->line)
+                watch->line(watch->userdata, s->text, s->text_len);
 }
 
 int kftp_connection_step(KftpConnection *c, const KftpWatch *watch, uint64_t max_bytes, KftpFailure *f) {
@@ -37,9 +50,7 @@ int kftp_connection_step(KftpConnection *c, const KftpWatch *watch, uint64_t max
                         return kftp_failure_set(f, KFTP_CLASS_OTHER, r, false, KFTP_DEVICE ": KFTP_RUN: %s", strerror(-r));
                 switch (s->event.type) {
                 case KFTP_EVENT_LINE:
-                        kftp_session_tell_line(s, &c->options->callbacks);
-                        if (watch && watch->line && !(s->event.event_flags & KFTP_EVENT_SENT))
-                                watch->line(watch->userdata, s->text, s->text_len);
+                        note_line(c, watch);
                         break;
                 case KFTP_EVENT_DATA_WANTED:
                         r = kftp_dial_data(&c->dial, s->fd, &s->event, f);
@@ -84,6 +95,10 @@ static void note_ending(const KftpSession *s, KftpDone *d) {
         d->peer = e->peer;
 }
 
+static bool is_upload(const struct kftp_submit *request) {
+        return request->op == KFTP_OP_STOR || request->op == KFTP_OP_APPE || request->op == KFTP_OP_STOU;
+}
+
 static int judge(const KftpConnection *c, const struct kftp_submit *request, const char *local, const KftpDone *d, KftpFailure *f) {
         _cleanup_free_ char *path = strndup(request->path ? (const char *) (uintptr_t) request->path : "", request->path_len);
         KftpEnding ending = {
@@ -101,7 +116,8 @@ static int judge(const KftpConnection *c, const struct kftp_submit *request, con
                 .local_file = d->local_file,
                 .text = d->text,
                 .text_len = d->text_len,
-                .bytes = d->bytes,
+                /* An upload may be under way when it is refused. */
+                .bytes = d->preliminary || !is_upload(request) ? d->bytes : 0,
                 .position = request->offset + d->bytes,
                 .remote_size = d->has_size ? d->size : KFTP_SIZE_UNKNOWN,
                 .interrupted = d->error == -ECANCELED && kftp_control_cancelled(c->options->control),
@@ -217,11 +233,13 @@ int kftp_connection_transfer(
 
         *d = (KftpDone) {};
         f = f ?: &own_failure;
+        c->preliminary = false;
         kftp_rate_begin(&c->rate, c->options->limit_rate);
         r = submit(c, request, f);
         if (r >= 0) {
                 r = drive(c, request, watch, d, f);
                 c->given_up = c->given_up || r < 0;
+                d->preliminary = c->preliminary;
         }
         c->requests++;
         c->used_usec = now_usec();

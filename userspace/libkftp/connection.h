@@ -21,6 +21,7 @@ typedef struct KftpDone {
         bool has_size;
         bool has_mtime;
         bool active;                    /* the server connected to us */
+        bool preliminary;               /* the server has agreed to the transfer: 1xx */
         uint64_t size;
         int64_t mtime;
         struct kftp_addr local;         /* of the data connection */

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "libkftp.h"
+
+/* What is uploaded: a regular file or a pipe, opened and looked at. */
+typedef struct KftpPutSource {
+        char *name;                     /* for messages: absolute, or "the standard input" */
+        int fd;
+        bool pipe;
+        bool restore;                   /* the flags of descriptor 0, which it shares */
+        int flags;
+        uint64_t begin;                 /* where in the file the upload begins */
+        uint64_t size;                  /* of what is uploaded; KFTP_SIZE_UNKNOWN for a pipe */
+        int64_t mtime;                  /* in seconds; KFTP_MTIME_UNKNOWN for a pipe */
+        int64_t mtime_nsec;             /* the same in nanoseconds */
+} KftpPutSource;
+
+#define KFTP_PUT_SOURCE_INIT { .fd = -1 }
+
+/* path "-": the standard input, from its position on. After a failure too it is to be closed. */
+int kftp_put_source_open(KftpPutSource *s, const char *path, KftpFailure *f);
+void kftp_put_source_close(KftpPutSource *s);
+
+/* Whether the file is still as it was when it was opened: class INTEGRITY if not. */
+int kftp_put_source_check(const KftpPutSource *s, KftpFailure *f);
