@@ -13,6 +13,7 @@
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/splice.h>
+#include <linux/tcp.h>
 #include <net/sock.h>
 
 #include "kftp.h"
@@ -196,7 +197,8 @@ static int fill_held(struct kftp_session *s, struct kftp_request *q, size_t len)
 	n = buffer_alloc(b);
 	if (n)
 		return n;
-	n = kernel_read(q->file, page_address(b->page), min(len, PAGE_SIZE << b->order), &pos);
+	n = kernel_read(q->file, page_address(b->page),
+			min_t(size_t, len, PAGE_SIZE << b->order), &pos);
 	if (n < 0 && !(n == -EAGAIN && s->source.file))
 		return source_failed(s, n);
 	if (n <= 0)
@@ -269,5 +271,6 @@ int kftp_move_out(struct kftp_session *s, struct kftp_request *q, struct kftp_ca
 		return r;
 	count_bytes(s, q, r);
 	call->moved += r;
+	q->acked = READ_ONCE(tcp_sk(s->data.sock->sk)->snd_una);
 	return 1;
 }
