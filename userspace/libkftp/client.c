@@ -137,6 +137,11 @@ static int connect_to(KftpClient *c, const KftpUrl *url, KftpFailure *f) {
 
 /* ---- Attempts -------------------------------------------------------------------------------- */
 
+/* A server that has hung up, or has said something unasked meanwhile: the module ends such a session. */
+static bool is_stale(const KftpClient *c, const KftpFailure *f) {
+        return (f->class == KFTP_CLASS_NETWORK || f->error == -EPROTO) && kftp_connection_was_dead(c->connection);
+}
+
 /* One attempt; a connection that turns out to be dead when it is first used again is none. */
 static int attempt(KftpClient *c, const KftpUrl *url, const KftpTask *task, KftpFailure *f) {
         int r;
@@ -148,7 +153,7 @@ static int attempt(KftpClient *c, const KftpUrl *url, const KftpTask *task, Kftp
                 if (r < 0)
                         return r;
                 r = task->work(c->connection, task->userdata, f);
-                dead = r < 0 && f->class == KFTP_CLASS_NETWORK && kftp_connection_was_dead(c->connection);
+                dead = r < 0 && is_stale(c, f);
                 if (r < 0 && (f->transient || f->class == KFTP_CLASS_INTERRUPTED || !kftp_connection_usable(c->connection)))
                         drop(c);
                 if (!dead)

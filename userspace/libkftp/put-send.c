@@ -95,7 +95,8 @@ int kftp_remote_size(KftpConnection *c, const char *path, uint64_t *ret, KftpFai
         }
         if (!kftp_connection_usable(c) || done.reply == 421)
                 return r;
-        kftp_failure_done(f);
+        if (f)
+                kftp_failure_done(f);
         return says_absent(&done) ? -ENOENT : 0;
 }
 

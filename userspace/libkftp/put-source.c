@@ -41,6 +41,17 @@ static int open_pipe(KftpPutSource *s, KftpFailure *f) {
         return 0;
 }
 
+static int open_pumped(KftpPutSource *s, KftpFailure *f) {
+        int fd, r;
+
+        r = kftp_pump_start(&s->pump, s->fd, &fd);
+        if (r < 0)
+                return kftp_failure_local(f, r, "%s", s->name);
+        safe_close(s->fd);
+        s->fd = fd;
+        return open_pipe(s, f);
+}
+
 static int open_regular(KftpPutSource *s, const struct stat *st, bool from_position, KftpFailure *f) {
         off_t position = from_position ? lseek(s->fd, 0, SEEK_CUR) : 0;
 
@@ -64,8 +75,9 @@ static int inspect(KftpPutSource *s, bool standard_input, KftpFailure *f) {
                 return open_pipe(s, f);
         if (S_ISDIR(st.st_mode))
                 return kftp_failure_set(f, KFTP_CLASS_LOCAL, -EISDIR, false, "%s is a directory; only files can be sent", s->name);
-        return kftp_failure_set(f, KFTP_CLASS_LOCAL, -EINVAL, false, "%s is neither a regular file nor a pipe%s", s->name,
-                                standard_input ? "; send it through one: cat | kftp put - URL" : "");
+        if (standard_input)
+                return open_pumped(s, f);
+        return kftp_failure_set(f, KFTP_CLASS_LOCAL, -EINVAL, false, "%s is neither a regular file nor a pipe", s->name);
 }
 
 static char *absolute(const char *path) {
@@ -98,13 +110,17 @@ void kftp_put_source_close(KftpPutSource *s) {
         if (s->restore)
                 (void) fcntl(s->fd, F_SETFL, s->flags);
         s->fd = safe_close(s->fd);
+        kftp_pump_free(s->pump);
         free(s->name);
         *s = (KftpPutSource) KFTP_PUT_SOURCE_INIT;
 }
 
 int kftp_put_source_check(const KftpPutSource *s, KftpFailure *f) {
         struct stat st;
+        int r = s->pump ? kftp_pump_error(s->pump) : 0;
 
+        if (r < 0)
+                return kftp_failure_local(f, r, "cannot read %s", s->name);
         if (s->pipe)
                 return 0;
         if (fstat(s->fd, &st) < 0)

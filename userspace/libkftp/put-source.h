@@ -3,6 +3,17 @@
 
 #include "libkftp.h"
 
+/*
+ * A thread that copies what the module cannot take (a terminal, a socket) into a pipe. Ends by itself with its source,
+ * or when nobody reads any more.
+ */
+typedef struct KftpPump KftpPump;
+
+int kftp_pump_start(KftpPump **ret, int from, int *ret_fd);
+/* 0, or why it could not read on: the pipe has ended too early. */
+int kftp_pump_error(const KftpPump *p);
+void kftp_pump_free(KftpPump *p);       /* does not wait for it; NULL is fine */
+
 /* What is uploaded: a regular file or a pipe, opened and looked at. */
 typedef struct KftpPutSource {
         char *name;                     /* for messages: absolute, or "the standard input" */
@@ -10,6 +21,7 @@ typedef struct KftpPutSource {
         bool pipe;
         bool restore;                   /* the flags of descriptor 0, which it shares */
         int flags;
+        KftpPump *pump;                 /* NULL: none */
         uint64_t begin;                 /* where in the file the upload begins */
         uint64_t size;                  /* of what is uploaded; KFTP_SIZE_UNKNOWN for a pipe */
         int64_t mtime;                  /* in seconds; KFTP_MTIME_UNKNOWN for a pipe */

@@ -49,9 +49,9 @@ static int source_base(const KftpUpload *u, const char **ret, KftpFailure *f) {
                                         "the standard input has no name: the URL has to end in the one that it is to have");
         for (const char *p = base; *p; p++)
                 if ((unsigned char) *p < 0x20 || *p == 0x7f)
-                        return kftp_failure_set(f, KFTP_CLASS_LOCAL, -EINVAL, false,
+                        return kftp_failure_set(f, KFTP_CLASS_USAGE, -EINVAL, false,
                                                 "%s: a name with a control character, which FTP cannot carry; "
-                                                "put another one into the URL", u->source.name);
+                                                "put another one into the URL", u->name);
         *ret = base;
         return 0;
 }
@@ -106,16 +106,17 @@ static int choose_names(KftpUpload *u, KftpFailure *f) {
 static int prepare(void *userdata, KftpFailure *f) {
         KftpUpload *u = userdata;
         const char *base;
-        int r;
+        int r = 0;
 
         if (u->source.fd >= 0)
                 return 0;
-        r = kftp_put_source_open(&u->source, u->name, f);
+        if (u->put->way != KFTP_PUT_UNIQUE && (u->put->directory || is_directory_name(u->url->base)))
+                r = source_base(u, &base, f);
+        if (r >= 0)
+                r = kftp_put_source_open(&u->source, u->name, f);
         if (r >= 0 && u->options->verify & KFTP_VERIFY_HASH && (u->source.pipe || u->source.begin > 0))
                 r = kftp_failure_set(f, KFTP_CLASS_USAGE, -EINVAL, false,
                                      "%s cannot be verified by its hash: it cannot be read a second time", u->source.name);
-        if (r >= 0 && u->put->way != KFTP_PUT_UNIQUE && (u->put->directory || is_directory_name(u->url->base)))
-                r = source_base(u, &base, f);
         free(u->result->local);
         u->result->local = u->source.name ? strdup(u->source.name) : NULL;
         if (r < 0)
