@@ -175,14 +175,24 @@ void session_wait_state(Session *s, enum kftp_state state) {
         }
 }
 
-void session_wait_bytes(Session *s, uint64_t n) {
+static void wait_moved(Session *s, uint64_t in, uint64_t out) {
         uint64_t until = now_ms() + PEER_PATIENCE_MS;
+        struct kftp_info info;
 
-        while (session_info(s).bytes_in < n) {
+        while (info = session_info(s), info.bytes_in < in || info.bytes_out < out) {
                 if (now_ms() > until)
-                        fail_msg("only %llu bytes have come", (unsigned long long) session_info(s).bytes_in);
+                        fail_msg("only %llu bytes have come, %llu have gone", (unsigned long long) info.bytes_in,
+                                 (unsigned long long) info.bytes_out);
                 sleep_ms(5);
         }
+}
+
+void session_wait_bytes(Session *s, uint64_t n) {
+        wait_moved(s, n, 0);
+}
+
+void session_wait_sent(Session *s, uint64_t n) {
+        wait_moved(s, 0, n);
 }
 
 int session_cancel(Session *s, enum kftp_cancel_what what, uint64_t user_data) {
@@ -195,30 +205,46 @@ int session_submit(Session *s, const struct kftp_submit *r) {
         return result_of(ioctl(s->fd, KFTP_SUBMIT, r));
 }
 
-struct kftp_submit retr(int fd, const char *path, uint64_t user_data) {
+struct kftp_submit request(enum kftp_op op, int fd, const char *path, uint64_t user_data) {
         return (struct kftp_submit) {
                 .size = sizeof(struct kftp_submit),
-                .op = KFTP_OP_RETR,
+                .op = op,
                 .fd = fd,
                 .path = (uintptr_t) path,
-                .path_len = strlen(path),
+                .path_len = path ? strlen(path) : 0,
                 .user_data = user_data,
         };
 }
 
+struct kftp_submit retr(int fd, const char *path, uint64_t user_data) {
+        return request(KFTP_OP_RETR, fd, path, user_data);
+}
+
 struct kftp_submit quit_request(uint64_t user_data) {
-        return (struct kftp_submit) {
-                .size = sizeof(struct kftp_submit),
-                .op = KFTP_OP_QUIT,
-                .fd = -1,
-                .user_data = user_data,
-        };
+        return request(KFTP_OP_QUIT, -1, NULL, user_data);
 }
 
 void session_retr(Session *s, int fd, const char *path, uint64_t user_data) {
         struct kftp_submit r = retr(fd, path, user_data);
 
         assert_int_equal(session_submit(s, &r), 0);
+}
+
+void session_command(Session *s, enum kftp_op op, const char *path, int error) {
+        struct kftp_submit r = request(op, -1, path, 8888);
+
+        assert_int_equal(session_submit(s, &r), 0);
+        session_expect_done(s, 8888, error);
+}
+
+void session_assert_usable(Session *s) {
+        int fd = local_file();
+
+        session_retr(s, fd, "bytes-777", 7777);
+        session_expect_done(s, 7777, 0);
+        assert_file_size(fd, 777);
+        assert_file_content(fd, 0, 777);
+        session_quit(s);
 }
 
 void session_quit(Session *s) {

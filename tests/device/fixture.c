@@ -245,6 +245,20 @@ int local_file(void) {
         return test_fd(open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
 }
 
+int filled_file(uint64_t n) {
+        static uint8_t piece[65536];
+        int fd = local_file();
+
+        for (uint64_t at = 0; at < n; at += sizeof(piece)) {
+                size_t k = n - at < sizeof(piece) ? n - at : sizeof(piece);
+
+                for (size_t i = 0; i < k; i++)
+                        piece[i] = peer_byte(at + i);
+                assert_int_equal(pwrite(fd, piece, k, at), k);
+        }
+        return fd;
+}
+
 SlowFile *test_slow_file(int *ret_fd) {
         assert_null(opened.slow);
         opened.slow = slowfs_start(test_directory(), ret_fd);

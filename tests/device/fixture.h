@@ -70,13 +70,20 @@ struct kftp_info session_info(Session *s);
 void session_wait_state(Session *s, enum kftp_state state);
 /* Waits until so many bytes have been received in all. */
 void session_wait_bytes(Session *s, uint64_t n);
+/* The same for sent ones. */
+void session_wait_sent(Session *s, uint64_t n);
 int session_cancel(Session *s, enum kftp_cancel_what what, uint64_t user_data);
 int session_submit(Session *s, const struct kftp_submit *r);
-/* A download; QUIT. */
+/* An operation; a download; QUIT. path may be NULL, fd is -1 where there is none. */
+struct kftp_submit request(enum kftp_op op, int fd, const char *path, uint64_t user_data);
 struct kftp_submit retr(int fd, const char *path, uint64_t user_data);
 struct kftp_submit quit_request(uint64_t user_data);
 /* SUBMIT of a download; must succeed. */
 void session_retr(Session *s, int fd, const char *path, uint64_t user_data);
+/* SUBMIT of one without a file, and its DONE. */
+void session_command(Session *s, enum kftp_op op, const char *path, int error);
+/* With a peer that serves on (peer_serve_on()): a download goes as if nothing had been, and QUIT. */
+void session_assert_usable(Session *s);
 /* QUIT must end the session in good order. */
 void session_quit(Session *s);
 
@@ -99,6 +106,8 @@ void assert_same_address(const struct kftp_addr *a, const struct kftp_addr *b);
 
 /* A nameless regular file, closed at the test's end. */
 int local_file(void);
+/* The same, with the first n bytes of the peer's file in it. */
+int filled_file(uint64_t n);
 /* A file whose writing can be held up; one for each test. */
 SlowFile *test_slow_file(int *ret_fd);
 /* Remembers a descriptor, to be closed at the test's end; asserts that it is one. Returns it. */

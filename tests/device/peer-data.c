@@ -204,6 +204,39 @@ void peer_data_until_closed(Conn *c) {
         while (recv(c->data, &byte, 1, 0) > 0);
 }
 
+int peer_data_take(Conn *c, uint64_t offset, uint64_t max, uint64_t *ret) {
+        uint8_t piece[16384];
+
+        for (*ret = 0; *ret < max;) {
+                size_t want = max - *ret < sizeof(piece) ? max - *ret : sizeof(piece);
+                ssize_t n;
+
+                peer_wait(c, c->data, POLLIN, "the client does not send its data");
+                n = recv(c->data, piece, want, 0);
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        return 0;
+                for (ssize_t i = 0; i < n; i++, ++*ret)
+                        if (piece[i] != peer_byte(offset + *ret))
+                                peer_fail(c, "byte %llu of what the client sends is wrong",
+                                          (unsigned long long) (offset + *ret));
+        }
+        return 0;
+}
+
+void peer_data_receive(Conn *c, uint64_t offset, uint64_t n) {
+        uint64_t got;
+        int r;
+
+        r = peer_data_take(c, offset, UINT64_MAX, &got);
+        if (r < 0)
+                peer_fail(c, "receiving data: %s", strerror(-r));
+        if (got != n)
+                peer_fail(c, "the client has sent %llu bytes instead of %llu", (unsigned long long) got,
+                          (unsigned long long) n);
+}
+
 void peer_data_close(Conn *c) {
         close(c->data);
         c->data = -1;
@@ -240,6 +273,20 @@ void peer_retr_begin(Conn *c, const char *path, uint64_t offset, uint64_t n) {
 
 void peer_retr(Conn *c, const char *path, uint64_t offset, uint64_t n) {
         peer_retr_begin(c, path, offset, n);
+        peer_data_close(c);
+        peer_say(c, "226 Transfer complete");
+}
+
+void peer_stor_begin(Conn *c, const char *command) {
+        peer_passive(c);
+        peer_expect(c, command);
+        peer_say(c, "150 Let it come");
+        peer_data_open(c);
+}
+
+void peer_stor(Conn *c, const char *command, uint64_t offset, uint64_t n) {
+        peer_stor_begin(c, command);
+        peer_data_receive(c, offset, n);
         peer_data_close(c);
         peer_say(c, "226 Transfer complete");
 }

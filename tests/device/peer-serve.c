@@ -2,6 +2,7 @@
 /* Scripts of peers that behave as a good server does. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,24 +55,52 @@ static void serve_data(Conn *c, uint64_t offset, uint64_t size) {
         peer_say(c, complete ? "226 Transfer complete" : "426 You have hung up");
 }
 
+static bool has_data_address(Conn *c) {
+        if (c->listener >= 0 || c->port.ss_family != 0)
+                return true;
+        peer_say(c, "425 Use PORT or PASV first");
+        return false;
+}
+
 static void serve_retr(Conn *c, const char *path, uint64_t offset) {
         uint64_t size;
 
         if (!size_of(path, &size) || offset > size)
                 peer_say(c, "550 %s: no such file", path);
-        else if (c->listener < 0 && c->port.ss_family == 0)
-                peer_say(c, "425 Use PORT or PASV first");
+        else if (!has_data_address(c))
+                return;
         else
                 serve_data(c, offset, size);
         memset(&c->port, 0, sizeof(c->port));
 }
 
+static void serve_stor(Conn *c) {
+        char piece[16384];
+        ssize_t n;
+
+        if (!has_data_address(c))
+                return;
+        peer_say(c, "150 Let it come");
+        peer_data_open(c);
+        do {
+                peer_wait(c, c->data, POLLIN, "the client does not send its data");
+                n = recv(c->data, piece, sizeof(piece), 0);
+        } while (n > 0);
+        peer_data_close(c);
+        peer_say(c, n == 0 ? "226 Transfer complete" : "426 You have hung up");
+        memset(&c->port, 0, sizeof(c->port));
+}
+
 void peer_serve(Conn *c) {
+        peer_greet(c);
+        peer_serve_on(c);
+}
+
+void peer_serve_on(Conn *c) {
         uint64_t offset = 0, size;
 
-        peer_greet(c);
         peer_set_mtime(c, "20010909014640");
-        while (peer_expect_or_end(c, "@(EPSV|PASV|REST *|RETR *|EPRT *|PORT *|SIZE *|QUIT)")) {
+        while (peer_expect_or_end(c, "@(EPSV|PASV|REST *|RETR *|STOR *|APPE *|EPRT *|PORT *|SIZE *|QUIT)")) {
                 const char *line = c->line;
 
                 if (strcmp(line, "EPSV") == 0 || strcmp(line, "PASV") == 0)
@@ -83,6 +112,9 @@ void peer_serve(Conn *c) {
                         peer_say(c, "350 Go on");
                 } else if (strncmp(line, "RETR ", 5) == 0) {
                         serve_retr(c, line + 5, offset);
+                        offset = 0;
+                } else if (strncmp(line, "STOR ", 5) == 0 || strncmp(line, "APPE ", 5) == 0) {
+                        serve_stor(c);
                         offset = 0;
                 } else if (strncmp(line, "SIZE ", 5) == 0) {
                         if (size_of(line + 5, &size))

@@ -262,6 +262,14 @@ unsigned peer_number(Conn *c) {
         return c->number;
 }
 
+int peer_control_socket(Conn *c) {
+        return c->fd;
+}
+
+int peer_data_socket(Conn *c) {
+        return c->data;
+}
+
 void peer_strict(Conn *c) {
         c->strict = true;
 }
@@ -504,6 +512,14 @@ void peer_sleep(unsigned ms) {
 
         while (nanosleep(&t, &t) < 0 && errno == EINTR)
                 ;
+}
+
+void peer_play(Conn *c, const char *const *lines) {
+        for (; *lines; lines++)
+                if (**lines == '>')
+                        peer_say(c, "%s", *lines + 2);
+                else
+                        peer_expect(c, *lines + 2);
 }
 
 void peer_greet(Conn *c) {

@@ -71,6 +71,9 @@ void peer_until_closed(Conn *c);
 void peer_close(Conn *c);
 void peer_reset(Conn *c);
 void peer_sleep(unsigned ms);
+/* The connections' sockets, for what is not foreseen here. */
+int peer_control_socket(Conn *c);
+int peer_data_socket(Conn *c);
 
 /* What the usual commands are answered with. */
 void peer_set_size(Conn *c, uint64_t size);             /* SIZE; until then 550 */
@@ -78,6 +81,8 @@ void peer_set_mtime(Conn *c, const char *mtime);        /* MDTM; until then 550 
 
 /* "220 ..."; the login itself goes by the usual answers. */
 void peer_greet(Conn *c);
+/* A dialogue as text, up to NULL: "< command" is expected, a pattern; "> reply" is said. */
+void peer_play(Conn *c, const char *const *lines);
 
 /* ---- The script's side: data connections ------------------------------------------------------ */
 
@@ -111,6 +116,10 @@ bool peer_data_try_send(Conn *c, uint64_t offset, uint64_t n);
 void peer_data_flood(Conn *c);
 /* Sends nothing; returns when the client has closed the data connection. */
 void peer_data_until_closed(Conn *c);
+/* Takes at most max bytes, which must be those of the file from offset; 0 or -errno, *ret: how many came. */
+int peer_data_take(Conn *c, uint64_t offset, uint64_t max, uint64_t *ret);
+/* The client must send just these bytes of the file, then end the data. */
+void peer_data_receive(Conn *c, uint64_t offset, uint64_t n);
 void peer_data_close(Conn *c);
 /* No more bytes, but the connection is not given up. */
 void peer_data_half_close(Conn *c);
@@ -121,12 +130,20 @@ void peer_retr(Conn *c, const char *path, uint64_t offset, uint64_t n);
 /* The same, but it stops after those n bytes, with everything open. */
 void peer_retr_begin(Conn *c, const char *path, uint64_t offset, uint64_t n);
 
+/* Passive, the command (a pattern), 150: the client may send. */
+void peer_stor_begin(Conn *c, const char *command);
+/* A whole upload: these bytes of the file, 226. */
+void peer_stor(Conn *c, const char *command, uint64_t offset, uint64_t n);
+
 /* ---- Whole servers ----------------------------------------------------------------------------- */
 
 /* Greets, answers the usual commands, and waits for the client's end. */
 void peer_friendly(Conn *c);
 /*
- * A server that serves: every way to a data connection, REST, RETR, SIZE, MDTM (20010909014640)
- * and QUIT. A path is "bytes-N", possibly with something behind another '-'; it has N bytes.
+ * A server that serves: every way to a data connection, REST, RETR, STOR, APPE, SIZE, MDTM
+ * (20010909014640) and QUIT. A path is "bytes-N", possibly with something behind another '-'; it has
+ * N bytes. What is stored is thrown away.
  */
 void peer_serve(Conn *c);
+/* The same from after the login on. */
+void peer_serve_on(Conn *c);

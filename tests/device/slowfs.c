@@ -29,8 +29,8 @@ struct SlowFile {
         pthread_t thread;
         pthread_mutex_t lock;
         pthread_cond_t changed;
-        bool closed, stuck, stopping;
-        unsigned good;                  /* writes that will succeed before error */
+        bool closed, stuck, stopping, direct;
+        unsigned good;                  /* reads and writes that will succeed before error */
         int error;
         uint8_t *content;
         uint64_t size;
@@ -44,7 +44,7 @@ static _Noreturn void give_up(const char *what) {
 static void reply(SlowFile *f, uint64_t unique, int error, const void *bytes, size_t n) {
         struct {
                 struct fuse_out_header head;
-                uint8_t body[256];
+                uint8_t body[16384];
         } out = { .head = { .len = sizeof(struct fuse_out_header) + n, .error = -error, .unique = unique } };
 
         if (n > 0)
@@ -110,8 +110,24 @@ static void do_write(SlowFile *f, uint64_t unique, const struct fuse_write_in *i
         reply(f, unique, 0, &out, sizeof(out));
 }
 
+static void do_read(SlowFile *f, uint64_t unique, const struct fuse_read_in *in) {
+        size_t n = in->size < 16384 ? in->size : 16384;
+        int error;
+
+        error = pass_gate(f);
+        if (error != 0) {
+                reply(f, unique, error, NULL, 0);
+                return;
+        }
+        if (in->offset >= f->size)
+                n = 0;
+        else if (n > f->size - in->offset)
+                n = f->size - in->offset;
+        reply(f, unique, 0, f->content + in->offset, n);
+}
+
 static void answer(SlowFile *f, const struct fuse_in_header *head) {
-        struct fuse_open_out opened = {};
+        struct fuse_open_out opened = { .open_flags = f->direct ? FOPEN_DIRECT_IO : 0 };
 
         switch (head->opcode) {
         case FUSE_INIT:
@@ -123,6 +139,8 @@ static void answer(SlowFile *f, const struct fuse_in_header *head) {
                 return reply(f, head->unique, 0, &opened, sizeof(opened));
         case FUSE_WRITE:
                 return do_write(f, head->unique, (const struct fuse_write_in *) (head + 1));
+        case FUSE_READ:
+                return do_read(f, head->unique, (const struct fuse_read_in *) (head + 1));
         case FUSE_FLUSH:
         case FUSE_RELEASE:
         case FUSE_FSYNC:
@@ -182,7 +200,7 @@ SlowFile *slowfs_start(const char *directory, int *ret_fd) {
         if (fd < 0 || f->fuse < 0)
                 give_up("slowfs: /dev/fuse");
         close(fd);
-        snprintf(options, sizeof(options), "fd=%d,rootmode=100600,user_id=0,group_id=0", f->fuse);
+        snprintf(options, sizeof(options), "fd=%d,rootmode=100600,user_id=0,group_id=0,max_read=16384", f->fuse);
         if (mount("slowfs", f->path, "fuse", MS_NOSUID | MS_NODEV, options) < 0)
                 give_up("slowfs: mount");
         start_thread(f);
@@ -190,6 +208,19 @@ SlowFile *slowfs_start(const char *directory, int *ret_fd) {
         if (*ret_fd < 0)
                 give_up("slowfs: open");
         return f;
+}
+
+int slowfs_open_direct(SlowFile *f) {
+        f->direct = true;
+        return open(f->path, O_RDONLY | O_CLOEXEC);
+}
+
+void slowfs_fill(SlowFile *f, uint64_t n) {
+        pthread_mutex_lock(&f->lock);
+        for (uint64_t i = 0; i < n; i++)
+                f->content[i] = peer_byte(i);
+        f->size = n;
+        pthread_mutex_unlock(&f->lock);
 }
 
 static void set_gate(SlowFile *f, bool closed) {

@@ -11,16 +11,10 @@
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 
-/* A dialogue as text: "< command" is expected, "> reply" is said, in order; then nothing more. */
+/* This dialogue, then nothing more. */
 static void play(Conn *c) {
-        const char *const *lines = peer_userdata(c);
-
         peer_strict(c);
-        for (; *lines; lines++)
-                if (**lines == '>')
-                        peer_say(c, "%s", *lines + 2);
-                else
-                        peer_expect(c, *lines + 2);
+        peer_play(c, peer_userdata(c));
         peer_until_closed(c);
 }
 
