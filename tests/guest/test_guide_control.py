@@ -274,12 +274,12 @@ def test_C17_MKD_answered_250_is_done(guide):
 @pytest.mark.parametrize("reply", [b"521 Exists\r\n", b"550 Cannot create\r\n"], ids=["521", "550"])
 def test_C17_an_existing_directory_is_told_from_a_refusal(reply, guide):
     failed = run_mkdir(guide, {"MKD": reply}, 5, ["new"])
-    assert "exists" in failed.stderr
+    assert "already" in failed.stderr
 
 
 def test_C17_a_refusal_is_told_from_an_existing_directory(guide):
     failed = run_mkdir(guide, {"MKD": b"550 Cannot create\r\n"}, 5)
-    assert "exists" not in failed.stderr and "550 Cannot create" in failed.stderr
+    assert "already" not in failed.stderr and "550 Cannot create" in failed.stderr
 
 
 @pytest.mark.parametrize("reply", [b"226 Fine\r\n", b"250 Fine\r\n"], ids=["226", "250"])

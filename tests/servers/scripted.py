@@ -156,12 +156,12 @@ class Session(Commands):
         while b"\n" not in self._input:
             if not select.select([self.connection], [], [], seconds)[0]:
                 return ""
+            self._take_urgent()  # reading stops before such a byte, and going on drops it
             more = self.connection.recv(65536)
             if not more:
                 raise ConnectionResetError("the client has closed the connection")
             self._input += more
         raw, _, self._input = self._input.partition(b"\n")
-        self._take_urgent()
         line = raw.rstrip(b"\r").decode("utf-8", "surrogateescape")
         self.commands.append(line)
         self.server.record(line)
