@@ -119,9 +119,6 @@ static bool permissions(Word w, KftpEntry *e, Word *rest) {
         e->mode = memchr(w.text + 1, '?', PERMISSIONS - 1) ? KFTP_MODE_UNKNOWN : mode | special;
 
         *rest = (Word) { w.text + PERMISSIONS, w.n - PERMISSIONS };
-        /* There is an ACL, a security context, extended attributes. */
-        if (rest->n > 0 && strchr("+.@", rest->text[0]))
-                *rest = (Word) { rest->text + 1, rest->n - 1 };
         return true;
 }
 
@@ -345,7 +342,7 @@ static int parse_unix(const char *line, size_t n, int64_t now, KftpEntry *ret) {
 
         if (!leading_words(&p, end, &e, &rest))
                 return is_total(line, n) ? KFTP_LIST_NOTHING : KFTP_LIST_NOT;
-        /* What is left of that word is a number of links without a space before it. */
+        /* What is left of that word: "+", "." or "@", or a number of links without a space before it. */
         if (rest.n > 0)
                 words[n_words++] = rest;
         while (n_words < ELEMENTS(words) && next_word(&p, end, &words[n_words]))
