@@ -38,8 +38,9 @@ static int send_once(KftpConnection *c, Change *change, const struct kftp_submit
 
         r = kftp_connection_request(c, request, &done, f);
         note_reply(change->result, &done);
+        /* A refusal is certain; 421 tells of the connection, not of the command. */
         change->uncertain = r < 0 && f->class != KFTP_CLASS_DEVICE && f->class != KFTP_CLASS_USAGE
-                && (done.reply == 0 || !kftp_connection_usable(c));
+                && (r != -EREMOTEIO || done.reply == 421);
         return r;
 }
 
