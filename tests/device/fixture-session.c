@@ -95,6 +95,16 @@ Session *session_ready(const struct kftp_connect *c) {
         return s;
 }
 
+Session *session_with(PeerScript script, void *userdata, Peer **ret_peer) {
+        Peer *p = test_peer("127.0.0.1", script, userdata);
+        struct kftp_connect c = connect_to_peer(p);
+
+        if (ret_peer)
+                *ret_peer = p;
+        c.reply_ms = c.data_ms = c.abort_ms = 5000;
+        return session_ready(&c);
+}
+
 int session_run_with(Session *s, uint32_t flags, uint64_t max_bytes) {
         s->event = (struct kftp_run) {
                 .size = sizeof(struct kftp_run),
@@ -254,6 +264,16 @@ void session_quit(Session *s) {
         session_expect_done(s, 9999, 0);
         assert_int_equal(s->event.reply, 221);
         session_expect_closed(s, 0);
+}
+
+void session_assert_usable(Session *s) {
+        int fd = local_file();
+
+        session_retr(s, fd, "bytes-777", 2);
+        session_expect_done(s, 2, 0);
+        assert_int_equal(s->event.local_file, 0);
+        assert_file_content(fd, 0, 777);
+        session_quit(s);
 }
 
 /* ---- Threads --------------------------------------------------------------------------------- */

@@ -52,6 +52,8 @@ int session_connect(Session *s, const struct kftp_connect *c);
 /* Open and armed; the same, and logged in. Both assert. */
 Session *session_armed(const struct kftp_connect *c);
 Session *session_ready(const struct kftp_connect *c);
+/* The same with a new peer that plays script; short deadlines. ret_peer may be NULL. */
+Session *session_with(PeerScript script, void *userdata, Peer **ret_peer);
 
 int session_run_with(Session *s, uint32_t flags, uint64_t max_bytes);
 int session_run(Session *s);
@@ -86,6 +88,8 @@ void session_command(Session *s, enum kftp_op op, const char *path, int error);
 void session_assert_usable(Session *s);
 /* QUIT must end the session in good order. */
 void session_quit(Session *s);
+/* A download of "bytes-777" succeeds, and then QUIT. */
+void session_assert_usable(Session *s);
 
 /* ---- Peers ----------------------------------------------------------------------------------- */
 

@@ -290,3 +290,16 @@ void peer_stor(Conn *c, const char *command, uint64_t offset, uint64_t n) {
         peer_data_close(c);
         peer_say(c, "226 Transfer complete");
 }
+
+void peer_deliver(Conn *c, uint64_t n) {
+        peer_say(c, "150 Here it comes");
+        peer_data_open(c);
+        peer_data_send(c, 0, n);
+        peer_data_close(c);
+        peer_say(c, "226 Transfer complete");
+}
+
+void peer_retr_flood(Conn *c, const char *path) {
+        peer_retr_begin(c, path, 0, 0);
+        peer_data_flood(c);
+}

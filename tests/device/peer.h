@@ -129,6 +129,10 @@ void peer_data_reset(Conn *c);
 void peer_retr(Conn *c, const char *path, uint64_t offset, uint64_t n);
 /* The same, but it stops after those n bytes, with everything open. */
 void peer_retr_begin(Conn *c, const char *path, uint64_t offset, uint64_t n);
+/* What follows a RETR, and the commands before it, that were answered already: 150, n bytes, 226. */
+void peer_deliver(Conn *c, uint64_t n);
+/* peer_retr_begin() of a file that does not end, until the client hangs up. */
+void peer_retr_flood(Conn *c, const char *path);
 
 /* Passive, the command (a pattern), 150: the client may send. */
 void peer_stor_begin(Conn *c, const char *command);

@@ -14,11 +14,7 @@ static void flood(Conn *c) {
         const char *farewell = peer_userdata(c);
 
         peer_greet(c);
-        peer_passive(c);
-        peer_expect(c, "RETR endless");
-        peer_say(c, "150 Now");
-        peer_data_open(c);
-        peer_data_flood(c);
+        peer_retr_flood(c, "endless");
         peer_data_close(c);
         peer_say(c, "%s", farewell);
         peer_retr(c, "next", 0, 1000);

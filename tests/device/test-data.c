@@ -43,11 +43,7 @@ static void download(const char *address, PeerScript script, enum kftp_data_mode
 /* The RETR part, once the data connection is arranged. */
 static void send_file(Conn *c) {
         peer_expect(c, "RETR file");
-        peer_say(c, "150 Now");
-        peer_data_open(c);
-        peer_data_send(c, 0, SIZE);
-        peer_data_close(c);
-        peer_say(c, "226 Done");
+        peer_deliver(c, SIZE);
 }
 
 /* ---- The four ways -------------------------------------------------------------------------------- */
@@ -365,11 +361,7 @@ static void with_stranger(Conn *c) {
         if (fd >= 0 && send(fd, "evil bytes", 10, MSG_NOSIGNAL) < 0)
                 peer_sleep(1);          /* he was hung up on already */
         peer_sleep(300);
-        peer_say(c, "150 Now");
-        peer_data_open(c);
-        peer_data_send(c, 0, SIZE);
-        peer_data_close(c);
-        peer_say(c, "226 Done");
+        peer_deliver(c, SIZE);
         /* hung up on: end, or reset */
         if (fd >= 0 && recv(fd, &byte, 1, 0) > 0)
                 peer_fail(c, "somebody talks to the stranger");

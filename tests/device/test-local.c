@@ -31,16 +31,6 @@ static Session *ready(void) {
         return session_ready(&c);
 }
 
-static void assert_usable(Session *s) {
-        int fd = local_file();
-
-        session_retr(s, fd, "bytes-777", 2);
-        session_expect_done(s, 2, 0);
-        assert_int_equal(s->event.local_file, 0);
-        assert_file_content(fd, 0, 777);
-        session_quit(s);
-}
-
 static void expect_local_error(Session *s, int fd, uint64_t offset, int error) {
         struct kftp_submit r = retr(fd, "bytes-3000000", 1);
 
@@ -189,7 +179,7 @@ static void test_disk_full(void **state) {
         /* What was counted is there. */
         assert_true(s->event.bytes > 0);
         assert_file_content(fd, 0, s->event.bytes);
-        assert_usable(s);
+        session_assert_usable(s);
 }
 
 /* Not a byte fits: the same. */
@@ -202,7 +192,7 @@ static void test_disk_full_at_once(void **state) {
         assert_int_equal(pwrite(fd, block, sizeof(block), 0), sizeof(block));
         expect_local_error(s, fd, sizeof(block), -ENOSPC);
         assert_int_equal(s->event.bytes, 0);
-        assert_usable(s);
+        session_assert_usable(s);
 }
 
 /* The caller's limits apply, as the bytes are written in its name. */
@@ -220,7 +210,7 @@ static void test_file_size_limit(void **state) {
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
         assert_file_size(fd, 100000);
         assert_file_content(fd, 0, 100000);
-        assert_usable(s);
+        session_assert_usable(s);
 }
 
 static void test_sealed(void **state) {
@@ -230,7 +220,7 @@ static void test_sealed(void **state) {
         (void) state;
         assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
         expect_local_error(s, fd, 0, -EPERM);
-        assert_usable(s);
+        session_assert_usable(s);
 }
 
 static void send_at_end(Conn *c) {
@@ -275,7 +265,7 @@ static void test_io_error(void **state) {
         slowfs_fail(slow, 0, EIO);
         expect_local_error(s, fd, 0, -EIO);
         assert_int_equal(s->event.bytes, 0);
-        assert_usable(s);
+        session_assert_usable(s);
 }
 
 /* After some good writes: what was written is counted, and no more. */
@@ -290,7 +280,7 @@ static void test_io_error_later(void **state) {
         expect_local_error(s, fd, 0, -EIO);
         assert_int_equal(s->event.bytes, slowfs_content(slow, NULL, 0));
         assert_in_range(s->event.bytes, 1, 5 * 16384);
-        assert_usable(s);
+        session_assert_usable(s);
 }
 
 /* Its errno is the file's, whatever it would mean from the network. */
@@ -309,7 +299,7 @@ static void test_confusing_errors(void **state) {
                 /* EINTR without a signal is no interruption: nobody could go on after it */
                 session_expect_done(s, 1, errors[i] == EINTR ? -EIO : -errors[i]);
                 assert_int_equal(s->event.local_file, 1);
-                assert_usable(s);
+                session_assert_usable(s);
         }
 }
 
@@ -321,7 +311,7 @@ static void test_not_local(void **state) {
         session_retr(s, local_file(), "nothing", 1);
         session_expect_done(s, 1, -EREMOTEIO);
         assert_int_equal(s->event.local_file, 0);
-        assert_usable(s);
+        session_assert_usable(s);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -236,11 +236,7 @@ static void loop_run(Loop *l) {
 static void flood(Conn *c) {
         peer_may_leave(c);
         peer_greet(c);
-        peer_passive(c);
-        peer_expect(c, "RETR endless");
-        peer_say(c, "150 Now");
-        peer_data_open(c);
-        peer_data_flood(c);
+        peer_retr_flood(c, "endless");
         peer_until_closed(c);
 }
 

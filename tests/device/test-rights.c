@@ -66,13 +66,6 @@ static int refused(int fd) {
         return 0;
 }
 
-static Session *ready(void) {
-        Peer *p = test_peer("127.0.0.1", peer_serve, NULL);
-        struct kftp_connect c = connect_to_peer(p);
-
-        return session_ready(&c);
-}
-
 /* The owner has not lost anything by what others tried. */
 static void assert_still_mine(Session *s) {
         session_retr(s, local_file(), "bytes-100", 1);
@@ -90,7 +83,7 @@ static void assert_exit(pid_t pid, int expected) {
 /* ---- Other processes --------------------------------------------------------------------------- */
 
 static void test_fork(void **state) {
-        Session *s = ready();
+        Session *s = session_with(peer_serve, NULL, NULL);
         pid_t pid = fork();
 
         (void) state;
@@ -102,7 +95,7 @@ static void test_fork(void **state) {
 
 /* A child may stop what its parent does. */
 static void test_cancel_from_child(void **state) {
-        Session *s = ready();
+        Session *s = session_with(peer_serve, NULL, NULL);
         struct kftp_cancel cancel = { .size = sizeof(cancel), .user_data = 5 };
         pid_t pid;
 
@@ -140,7 +133,7 @@ static void test_exec(void **state) {
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), EPERM);
-        s = ready();
+        s = session_with(peer_serve, NULL, NULL);
         assert_still_mine(s);
 }
 
@@ -189,7 +182,7 @@ static void test_passed(void **state) {
 
                 _exit(fd < 0 ? 99 : refused(fd));
         }
-        s = ready();
+        s = session_with(peer_serve, NULL, NULL);
         send_fd(pair[0], s->fd);
         assert_exit(pid, 0);
         assert_still_mine(s);
@@ -267,7 +260,7 @@ static void test_changed_thread(void **state) {
 
         (void) state;
         for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
-                Session *s = ready();
+                Session *s = session_with(peer_serve, NULL, NULL);
 
                 assert_int_equal(in_thread(s, changes[i]), 0);
                 assert_still_mine(s);
@@ -277,7 +270,7 @@ static void test_changed_thread(void **state) {
 
 /* RUN is not refused in an unchanged thread: refused() then fails at its first step. */
 static void test_unchanged_thread(void **state) {
-        Session *s = ready();
+        Session *s = session_with(peer_serve, NULL, NULL);
 
         (void) state;
         assert_int_equal(in_thread(s, NULL), 1);
@@ -286,7 +279,7 @@ static void test_unchanged_thread(void **state) {
 
 /* Rights that were there and come back are the same rights. */
 static void test_rights_regained(void **state) {
-        Session *s = ready();
+        Session *s = session_with(peer_serve, NULL, NULL);
 
         (void) state;
         syscall(SYS_setfsuid, 65534);
@@ -305,7 +298,7 @@ static int in_user_namespace(void *userdata) {
 }
 
 static void test_user_namespace(void **state) {
-        Session *s = ready();
+        Session *s = session_with(peer_serve, NULL, NULL);
         char *stack = malloc(STACK_SIZE);
         pid_t pid;
 

@@ -20,11 +20,7 @@
 static void stall(Conn *c) {
         peer_may_leave(c);
         peer_greet(c);
-        peer_passive(c);
-        peer_expect(c, "RETR file");
-        peer_say(c, "150 Now");
-        peer_data_open(c);
-        peer_data_flood(c);
+        peer_retr_flood(c, "file");
         peer_say(c, "426 You have hung up");
         peer_retr(c, "second", 0, 5000);
         peer_goodbye(c);
@@ -97,6 +93,18 @@ static void *watch(void *userdata) {
         return NULL;
 }
 
+/* RUN writes the local file, and that does not go on. */
+static Session *stuck_in_file_io(SlowFile **ret_slow, Runner **ret_runner) {
+        int fd;
+        Session *s;
+
+        *ret_slow = test_slow_file(&fd);
+        slowfs_close_gate(*ret_slow);
+        s = in_transfer(stall, fd, ret_runner);
+        assert_true(slowfs_wait_stuck(*ret_slow));
+        return s;
+}
+
 /*
  * A RUN that is stuck in writing the local file, while data comes and comes: the loop beside it
  * sleeps. Without the rule that poll answers 0 then, it spins a hundred thousand times.
@@ -107,13 +115,9 @@ static void test_epoll_beside_file_io(void **state) {
         pthread_t t;
         Session *s;
         Runner *r;
-        int fd;
 
         (void) state;
-        slow = test_slow_file(&fd);
-        slowfs_close_gate(slow);
-        s = in_transfer(stall, fd, &r);
-        assert_true(slowfs_wait_stuck(slow));
+        s = stuck_in_file_io(&slow, &r);
         w.fd = s->fd;
         assert_int_equal(pthread_create(&t, NULL, watch, &w), 0);
         sleep_ms(1500);
@@ -158,13 +162,9 @@ static void test_nothing_waits_for_run(void **state) {
         uint64_t begun;
         Session *s;
         Runner *r;
-        int fd;
 
         (void) state;
-        slow = test_slow_file(&fd);
-        slowfs_close_gate(slow);
-        s = in_transfer(stall, fd, &r);
-        assert_true(slowfs_wait_stuck(slow));
+        s = stuck_in_file_io(&slow, &r);
         begun = now_ms();
         assert_int_equal(session_info(s).state, KFTP_STATE_TRANSFER);
         assert_int_equal(read_fdinfo(0, s->fd, text, sizeof(text)), 0);

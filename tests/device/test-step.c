@@ -13,16 +13,6 @@
 
 #define SIZE 200000
 
-static Session *ready(PeerScript script, void *userdata, Peer **ret_peer) {
-        Peer *p = test_peer("127.0.0.1", script, userdata);
-        struct kftp_connect c = connect_to_peer(p);
-
-        if (ret_peer)
-                *ret_peer = p;
-        c.reply_ms = c.data_ms = c.abort_ms = 5000;
-        return session_ready(&c);
-}
-
 static void assert_download(Session *s, const char *path, uint64_t n) {
         int fd = local_file();
 
@@ -51,11 +41,7 @@ static void late_second_226(Conn *c) {
                 peer_say(c, "226 Transfer complete");
         peer_say(c, "229 Here (|||%u|)", peer_data_listen(c));
         peer_expect(c, "RETR bytes-200");
-        peer_say(c, "150 Now");
-        peer_data_open(c);
-        peer_data_send(c, 0, 200);
-        peer_data_close(c);
-        peer_say(c, "226 Done");
+        peer_deliver(c, 200);
         peer_goodbye(c);
 }
 
@@ -64,7 +50,7 @@ static void test_late_second_226(void **state) {
 
         (void) state;
         for (unsigned i = 0; i < 2; i++) {
-                Session *s = ready(late_second_226, (void *) moments[i], NULL);
+                Session *s = session_with(late_second_226, (void *) moments[i], NULL);
                 struct kftp_submit r = retr(local_file(), "bytes-200", 2);
 
                 session_retr(s, local_file(), "bytes-100", 1);
@@ -89,7 +75,7 @@ static void bad_news_between(Conn *c) {
 }
 
 static void test_reply_before_its_command(void **state) {
-        Session *s = ready(bad_news_between, NULL, NULL);
+        Session *s = session_with(bad_news_between, NULL, NULL);
 
         (void) state;
         session_retr(s, local_file(), "bytes-100", 1);
@@ -176,7 +162,7 @@ static void test_overtaken(void **state) {
 
         (void) state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-                Session *s = ready(replies_overtake_data, (void *) (rows + i), NULL);
+                Session *s = session_with(replies_overtake_data, (void *) (rows + i), NULL);
 
                 assert_download(s, "file", SIZE);
                 assert_int_equal(s->event.reply, 226);
@@ -231,11 +217,7 @@ static void silent_at_rest(Conn *c) {
         peer_expect(c, "REST 0");
         peer_say(c, "350 From the begin");
         peer_expect(c, "RETR bytes-777");
-        peer_say(c, "150 Now");
-        peer_data_open(c);
-        peer_data_send(c, 0, 777);
-        peer_data_close(c);
-        peer_say(c, "226 Done");
+        peer_deliver(c, 777);
         /* and only the next one */
         peer_retr(c, "bytes-778", 0, 778);
         peer_goodbye(c);
@@ -257,7 +239,7 @@ static void wait_for_command(Peer *p, const char *command) {
 
 static void test_cancel_at_rest(void **state) {
         Peer *p;
-        Session *s = ready(silent_at_rest, NULL, &p);
+        Session *s = session_with(silent_at_rest, NULL, &p);
         struct kftp_submit r = retr(local_file(), "file", 1);
         Runner *runner;
 
@@ -311,7 +293,7 @@ static void test_slow_reader_of_lines(void **state) {
 static void test_mdtm_that_would_set(void **state) {
         static const char path[] = "20240101000000 name";
         Peer *p;
-        Session *s = ready(peer_serve, NULL, &p);
+        Session *s = session_with(peer_serve, NULL, &p);
         struct kftp_submit r = retr(local_file(), path, 1);
 
         (void) state;
@@ -349,7 +331,7 @@ static void one_command(Session *s, uint32_t op, const char *path, int error, un
 }
 
 static void test_one_command(void **state) {
-        Session *s = ready(peer_serve, NULL, NULL);
+        Session *s = session_with(peer_serve, NULL, NULL);
 
         (void) state;
         one_command(s, KFTP_OP_NOOP, "", 0, 200);

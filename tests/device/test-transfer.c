@@ -14,16 +14,6 @@
 #define SIZE 20000
 #define MTIME 1000000000        /* 20010909014640 */
 
-static Session *ready(PeerScript script, void *userdata, Peer **ret_peer) {
-        Peer *p = test_peer("127.0.0.1", script, userdata);
-        struct kftp_connect c = connect_to_peer(p);
-
-        if (ret_peer)
-                *ret_peer = p;
-        c.reply_ms = c.data_ms = c.abort_ms = 5000;
-        return session_ready(&c);
-}
-
 static void submit(Session *s, int fd, const char *path, uint32_t flags, uint64_t offset, uint64_t size, int64_t mtime) {
         struct kftp_submit r = retr(fd, path, 1);
 
@@ -34,20 +24,11 @@ static void submit(Session *s, int fd, const char *path, uint32_t flags, uint64_
         assert_int_equal(session_submit(s, &r), 0);
 }
 
-static void assert_usable(Session *s) {
-        int fd = local_file();
-
-        session_retr(s, fd, "bytes-777", 2);
-        session_expect_done(s, 2, 0);
-        assert_file_content(fd, 0, 777);
-        session_quit(s);
-}
-
 /* ---- Sizes --------------------------------------------------------------------------------------- */
 
 static void test_sizes(void **state) {
         static const uint64_t sizes[] = { 0, 1, 2, 4095, 4096, 4097, 65535, 65536, 65537, 1048576, 5000001 };
-        Session *s = ready(peer_serve, NULL, NULL);
+        Session *s = session_with(peer_serve, NULL, NULL);
 
         (void) state;
         for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -68,7 +49,7 @@ static void test_sizes(void **state) {
 /* TYPE I comes before anything whose answer depends on it (T13, T18). */
 static void test_image_first(void **state) {
         Peer *p;
-        Session *s = ready(peer_serve, NULL, &p);
+        Session *s = session_with(peer_serve, NULL, &p);
         char *commands, *type;
 
         (void) state;
@@ -86,7 +67,7 @@ static void test_image_first(void **state) {
 
 static void test_restart(void **state) {
         Peer *p;
-        Session *s = ready(peer_serve, NULL, &p);
+        Session *s = session_with(peer_serve, NULL, &p);
         int fd = local_file();
         char before[1000];
 
@@ -103,7 +84,7 @@ static void test_restart(void **state) {
         for (size_t i = 0; i < sizeof(before); i++)
                 assert_int_equal(before[i], '#');
         /* It is not carried over to the next one. */
-        assert_usable(s);
+        session_assert_usable(s);
 }
 
 /* At the very end nothing is missing; a file longer than 4 GiB is no matter. */
@@ -115,7 +96,7 @@ static void far_away(Conn *c) {
 }
 
 static void test_restart_far_away(void **state) {
-        Session *s = ready(far_away, NULL, NULL);
+        Session *s = session_with(far_away, NULL, NULL);
         int fd = local_file();
 
         (void) state;
@@ -126,14 +107,14 @@ static void test_restart_far_away(void **state) {
 }
 
 static void test_restart_at_end(void **state) {
-        Session *s = ready(peer_serve, NULL, NULL);
+        Session *s = session_with(peer_serve, NULL, NULL);
         int fd = local_file();
 
         (void) state;
         submit(s, fd, "bytes-500", KFTP_SUBMIT_EXPECT_SIZE, 500, 500, 0);
         session_expect_done(s, 1, 0);
         assert_int_equal(s->event.bytes, 0);
-        assert_usable(s);
+        session_assert_usable(s);
 }
 
 static void no_rest(Conn *c) {
@@ -152,7 +133,7 @@ static void test_restart_refused(void **state) {
         (void) state;
         for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
                 Peer *p;
-                Session *s = ready(no_rest, replies[i], &p);
+                Session *s = session_with(no_rest, replies[i], &p);
                 int fd = local_file();
 
                 submit(s, fd, "bytes-20000", 0, 1000, 0, 0);
@@ -160,7 +141,7 @@ static void test_restart_refused(void **state) {
                 assert_int_equal(s->event.reply, atoi(replies[i]));
                 assert_not_commanded(p, "RETR bytes-20000");
                 assert_file_size(fd, 0);
-                assert_usable(s);
+                session_assert_usable(s);
         }
 }
 
@@ -181,21 +162,17 @@ static void sticky_rest(Conn *c) {
                 peer_say(c, "350 From the begin");
                 peer_expect(c, "RETR bytes-777");
         }
-        peer_say(c, "150 Now");
-        peer_data_open(c);
-        peer_data_send(c, 0, 777);
-        peer_data_close(c);
-        peer_say(c, "226 Done");
+        peer_deliver(c, 777);
         peer_goodbye(c);
 }
 
 static void test_restart_does_not_stick(void **state) {
-        Session *s = ready(sticky_rest, NULL, NULL);
+        Session *s = session_with(sticky_rest, NULL, NULL);
 
         (void) state;
         submit(s, local_file(), "missing", 0, 1000, 0, 0);
         session_expect_done(s, 1, -EREMOTEIO);
-        assert_usable(s);
+        session_assert_usable(s);
 }
 
 /* ---- Expectations ----------------------------------------------------------------------------------- */
@@ -224,7 +201,7 @@ static void test_stale(void **state) {
         (void) state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
                 Peer *p;
-                Session *s = ready(peer_serve, NULL, &p);
+                Session *s = session_with(peer_serve, NULL, &p);
                 int fd = local_file();
 
                 submit(s, fd, "bytes-20000", rows[i].flags, 1000, rows[i].size, rows[i].mtime);
@@ -236,7 +213,7 @@ static void test_stale(void **state) {
                         assert_file_size(fd, 0);
                         assert_int_equal(s->event.bytes, 0);
                 }
-                assert_usable(s);
+                session_assert_usable(s);
         }
 }
 
@@ -252,18 +229,18 @@ static void test_stale_if_unknown(void **state) {
 
         (void) state;
         for (unsigned i = 0; i < 2; i++) {
-                Session *s = ready(knows_nothing, NULL, NULL);
+                Session *s = session_with(knows_nothing, NULL, NULL);
 
                 submit(s, local_file(), "bytes-20000", flags[i], 0, SIZE, MTIME);
                 session_expect_done(s, 1, -ESTALE);
                 assert_int_equal(s->event.event_flags, 0);
-                assert_usable(s);
+                session_assert_usable(s);
         }
 }
 
 /* Merely asked, a refusal is no matter. */
 static void test_asked_in_vain(void **state) {
-        Session *s = ready(knows_nothing, NULL, NULL);
+        Session *s = session_with(knows_nothing, NULL, NULL);
 
         (void) state;
         submit(s, local_file(), "bytes-777", KFTP_SUBMIT_ASK_SIZE | KFTP_SUBMIT_ASK_MTIME, 0, 0, 0);
@@ -298,14 +275,14 @@ static void test_wrong_size(void **state) {
 
         (void) state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-                Session *s = ready(wrong_size, (void *) (rows + i), NULL);
+                Session *s = session_with(wrong_size, (void *) (rows + i), NULL);
 
                 submit(s, local_file(), "file", KFTP_SUBMIT_ASK_SIZE, 0, 0, 0);
                 session_expect_done(s, 1, -EBADMSG);
                 assert_int_equal(s->event.remote_size, rows[i].promised);
                 /* A server that sends more and more does not fill the disk. */
                 assert_in_range(s->event.bytes, 0, rows[i].promised + 65536);
-                assert_usable(s);
+                session_assert_usable(s);
         }
 }
 
@@ -324,17 +301,17 @@ static void reset_data(Conn *c) {
 }
 
 static void test_data_reset(void **state) {
-        Session *s = ready(reset_data, NULL, NULL);
+        Session *s = session_with(reset_data, NULL, NULL);
 
         (void) state;
         submit(s, local_file(), "file", 0, 0, 0, 0);
         session_expect_done(s, 1, -ECONNRESET);
-        assert_usable(s);
+        session_assert_usable(s);
         /* All that was promised is there: then it is. */
-        s = ready(reset_data, "with size", NULL);
+        s = session_with(reset_data, "with size", NULL);
         submit(s, local_file(), "file", KFTP_SUBMIT_ASK_SIZE, 0, 0, 0);
         session_expect_done(s, 1, 0);
-        assert_usable(s);
+        session_assert_usable(s);
 }
 
 /* ---- The final reply ----------------------------------------------------------------------------------- */
@@ -350,13 +327,13 @@ static void lost_at_end(Conn *c) {
 }
 
 static void test_lost_final_reply(void **state) {
-        Session *s = ready(lost_at_end, NULL, NULL);
+        Session *s = session_with(lost_at_end, NULL, NULL);
 
         (void) state;
         submit(s, local_file(), "file", KFTP_SUBMIT_ASK_SIZE, 0, 0, 0);
         session_expect_done(s, 1, -ECONNRESET);
         session_expect_closed(s, -ECONNRESET);
-        s = ready(lost_at_end, "with size", NULL);
+        s = session_with(lost_at_end, "with size", NULL);
         submit(s, local_file(), "file", KFTP_SUBMIT_ASK_SIZE, 0, 0, 0);
         session_expect_done(s, 1, 0);
         session_expect_closed(s, -ECONNRESET);
@@ -392,12 +369,12 @@ static void test_final_replies(void **state) {
 
         (void) state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-                Session *s = ready(final_reply, rows[i].reply, NULL);
+                Session *s = session_with(final_reply, rows[i].reply, NULL);
 
                 session_retr(s, local_file(), "file", 1);
                 session_expect_done(s, 1, rows[i].error);
                 assert_int_equal(s->event.bytes, 1000);
-                assert_usable(s);
+                session_assert_usable(s);
         }
 }
 
@@ -413,7 +390,7 @@ static void after_our_close(Conn *c) {
 }
 
 static void test_close_before_226(void **state) {
-        Session *s = ready(after_our_close, NULL, NULL);
+        Session *s = session_with(after_our_close, NULL, NULL);
 
         (void) state;
         session_retr(s, local_file(), "file", 1);
@@ -466,7 +443,7 @@ static void test_order(void **state) {
 
         (void) state;
         for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
-                Session *s = ready(scripts[i], NULL, NULL);
+                Session *s = session_with(scripts[i], NULL, NULL);
                 int fd = local_file();
 
                 session_retr(s, fd, "file", 1);
@@ -495,23 +472,19 @@ static void empty_active(Conn *c) {
         peer_say(c, "226 It is empty");
         peer_active(c);
         peer_expect(c, "RETR bytes-777");
-        peer_say(c, "150 Now");
-        peer_data_open(c);
-        peer_data_send(c, 0, 777);
-        peer_data_close(c);
-        peer_say(c, "226 Done");
+        peer_deliver(c, 777);
         peer_goodbye(c);
 }
 
 static void test_empty_without_data(void **state) {
-        Session *s = ready(empty_passive, NULL, NULL);
+        Session *s = session_with(empty_passive, NULL, NULL);
         struct kftp_connect c;
 
         (void) state;
         session_retr(s, local_file(), "file", 1);
         session_expect_done(s, 1, 0);
         assert_int_equal(s->event.bytes, 0);
-        assert_usable(s);
+        session_assert_usable(s);
 
         c = connect_to_peer(test_peer("127.0.0.1", empty_active, NULL));
         c.data_mode = KFTP_DATA_ACTIVE;
@@ -519,7 +492,7 @@ static void test_empty_without_data(void **state) {
         s = session_ready(&c);
         session_retr(s, local_file(), "file", 1);
         session_expect_done(s, 1, 0);
-        assert_usable(s);
+        session_assert_usable(s);
 }
 
 static const struct CMUnitTest tests[] = {
