@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from support import names, same_bytes, wait_until, write_pattern
+from servers.scripted import USUAL, ScriptedServer
+from support import names, pattern, same_bytes, wait_until, write_pattern
 
 MIB = 1 << 20
 SIZE = 8 * MIB
@@ -152,3 +153,26 @@ def test_a_download_killed_with_SIGKILL_can_be_repeated(slow_server, home, kftp,
     kftp.get("-c", server.url("file")).assert_done()
     assert same_bytes(home / "file", target / "file")
     assert names(target) == ["file"]
+
+
+def test_a_file_replaced_while_its_rest_is_moved_is_fetched_anew(kftp, target):
+    """By one of the same size, after its time was compared: the time is asked for again at the end."""
+    old, new = pattern(100000, 1), pattern(100000, 2)
+    before, after = b"213 20200101000000\r\n", b"213 20210101000000\r\n"
+
+    def broken(session, _):
+        session.send(b"150 Here it comes\r\n")
+        with session.open_data() as data:
+            data.sendall(old[:40000])
+        session.send(b"426 Broken off\r\n")
+
+    def replaced(session, argument):
+        session.server.files["file"] = new
+        session.RETR(argument)
+
+    replies = {"RETR": [broken, replaced, USUAL], "MDTM": [before, before, after]}
+    with ScriptedServer({"file": old}, replies) as server:
+        kftp.get(server.url("file"), retries=1).assert_done()
+    assert "REST 40000" in server.commands
+    assert server.verbs().count("RETR") == 3
+    assert (target / "file").read_bytes() == new

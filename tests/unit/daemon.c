@@ -25,6 +25,7 @@
 #define STILL_USEC (700 * USEC_PER_MSEC)        /* the debounce, and a run */
 #define PAUSE_USEC (300 * USEC_PER_MSEC)
 #define CHILD_FAILED 99
+#define NOBODY 65534
 
 static int journal_fd = -1;             /* in the daemon only */
 
@@ -118,6 +119,15 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 /* ---- The child ------------------------------------------------------------------------------------ */
 
+static int chown_all(const Daemon *d) {
+        static const char *const paths[] = { "", "conf", "state", "out", "notify" };
+
+        for (size_t i = 0; i < ELEMENTS(paths); i++)
+                if (chown(daemon_path(d, "%s", paths[i]), NOBODY, (gid_t) -1) < 0)
+                        return -errno;
+        return 0;
+}
+
 static _Noreturn void be_daemon(const Daemon *d) {
         _cleanup_free_ char *config = strdup(daemon_path(d, "conf")), *state = strdup(daemon_path(d, "state"));
         ManagerOptions options = {
@@ -133,6 +143,8 @@ static _Noreturn void be_daemon(const Daemon *d) {
 
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void) signal(SIGXFSZ, SIG_IGN);
+        if (d->unprivileged && (chown_all(d) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0))
+                _exit(CHILD_FAILED);
         if (!freopen(daemon_path(d, "stderr"), "a", stderr))
                 _exit(CHILD_FAILED);
         journal_fd = d->records_fd[1];

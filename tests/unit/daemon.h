@@ -36,6 +36,7 @@ typedef struct Daemon {
         pid_t pid;                      /* 0: it does not run */
         unsigned max_running;
         bool watchdog;
+        bool unprivileged;              /* runs as nobody: needs root to begin with */
         int records_fd[2];
         int notify_fd;
         char *records;

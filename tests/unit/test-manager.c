@@ -279,6 +279,52 @@ static void test_directory_comes_and_goes(void **state) {
         daemon_stop(d, SIGTERM);
 }
 
+/* Another directory is there, and it is empty: what is left where one was mounted. */
+static void test_directory_replaced_by_an_empty_one(void **state) {
+        Daemon *d = *state;
+        _cleanup_free_ char *conf = strdup(daemon_path(d, "conf")), *away = strdup(daemon_path(d, "away"));
+
+        put_job(d, "done", "ok", NULL);
+        daemon_start(d);
+        daemon_expect(d, 1, JOB_DONE, "KFTP_JOB=done");
+        assert_int_equal(rename(conf, away), 0);
+        assert_int_equal(mkdir(conf, 0755), 0);
+        daemon_expect_still(d, 1, "MESSAGE_ID=" KFTP_MESSAGE_DIRECTORY_MISSING, NULL);
+        daemon_check_field(d, "MESSAGE_ID=" KFTP_MESSAGE_DIRECTORY_MISSING, NULL, "ERRNO=19");
+        assert_true(file_exists(d, "state/ledger/done.json"));
+
+        assert_int_equal(rmdir(conf), 0);
+        assert_int_equal(rename(away, conf), 0);
+        daemon_expect_still(d, 1, "CALL", NULL);
+        daemon_stop(d, SIGTERM);
+}
+
+/* Names can be read, but the files behind them cannot be looked at: they have not been removed for that. */
+static void test_directory_that_may_not_be_searched(void **state) {
+        Daemon *d = *state;
+
+        if (geteuid() != 0)
+                skip();
+        d->unprivileged = true;
+        put_job(d, "done", "ok", NULL);
+        put_job(d, "held", "hold", NULL);
+        daemon_start(d);
+        daemon_expect(d, 1, JOB_DONE, "KFTP_JOB=done");
+        daemon_expect(d, 2, "CALL", NULL);
+        assert_int_equal(chmod(daemon_path(d, "conf"), 0744), 0);
+        assert_int_equal(chown(daemon_path(d, "conf"), 0, 0), 0);
+        daemon_expect(d, 1, "MESSAGE_ID=" KFTP_MESSAGE_DIRECTORY_MISSING, "Permission denied");
+        daemon_expect(d, 1, CANCELLED, "KFTP_JOB=held");
+        assert_true(file_exists(d, "state/ledger/done.json"));
+        assert_true(file_exists(d, "state/ledger/held.json"));
+
+        put_file(d, "go", "");
+        assert_int_equal(chmod(daemon_path(d, "conf"), 0755), 0);
+        daemon_expect(d, 1, JOB_DONE, "KFTP_JOB=held");
+        daemon_expect_still(d, 3, "CALL", NULL);
+        daemon_stop(d, SIGTERM);
+}
+
 static void test_watchdog(void **state) {
         Daemon *d = *state;
 
@@ -328,6 +374,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_password_file, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_reload, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_directory_comes_and_goes, daemon_setup, daemon_teardown),
+                cmocka_unit_test_setup_teardown(test_directory_replaced_by_an_empty_one, daemon_setup, daemon_teardown),
+                cmocka_unit_test_setup_teardown(test_directory_that_may_not_be_searched, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_watchdog, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_strange_files, daemon_setup, daemon_teardown),
         };

@@ -5,6 +5,8 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "libkftp/partial-state.h"
 #include "libkftp/partial.h"
@@ -13,6 +15,17 @@
 #define IDENTITY "ftp://anonymous@h:21/pub/x.bin"
 
 static KftpUrl url = { .host = (char *) "h", .port = 21, .path = (char *) "pub/x.bin", .base = (char *) "x.bin" };
+
+static int synced_fd = -1;              /* the last one that could be */
+
+/* Stands in for the C library's. */
+int fsync(int fd) {
+        int r = (int) syscall(SYS_fsync, fd);
+
+        if (r >= 0)
+                synced_fd = fd;
+        return r;
+}
 
 static void open_good(KftpPartial *p, bool resume) {
         KftpFailure f = {};
@@ -75,6 +88,45 @@ static void test_delivery(void **state) {
         assert_int_equal(size_of(".x.bin.kftp-part"), 9);
         kftp_partial_close(&p);
         umask(mask);
+}
+
+/*
+ * In a directory where files may be made but which may not be read: it cannot be synced, so the file is,
+ * once more after its rename.
+ */
+static int deliver_to_closed_directory(void) {
+        KftpFailure f = {};
+        KftpPartial p;
+        int fd, r;
+
+        if (chmod(".", 0333) < 0 || (geteuid() == 0 && seteuid(65534) < 0))
+                return 1;
+        open_good(&p, false);
+        put(&p, "new", 0);
+        fd = p.fd;
+        if (kftp_partial_sync(&p, &f) < 0 || synced_fd != fd)
+                return 2;
+        synced_fd = -1;
+        if (kftp_partial_rename(&p, &f) < 0)
+                return 3;
+        r = synced_fd == fd ? 0 : 4;
+        kftp_partial_close(&p);
+        return r;
+}
+
+static void test_delivery_to_closed_directory(void **state) {
+        pid_t pid = fork();
+        int status;
+
+        (void) state;
+        assert_true(pid >= 0);
+        if (pid == 0)
+                _exit(deliver_to_closed_directory());
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+        assert_int_equal(chmod(".", 0700), 0);
+        assert_int_equal(size_of("x.bin"), 3);
 }
 
 static void test_busy(void **state) {
@@ -400,6 +452,7 @@ static void test_credentials(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 IN_DIRECTORY(test_delivery),
+                IN_DIRECTORY(test_delivery_to_closed_directory),
                 IN_DIRECTORY(test_busy),
                 IN_DIRECTORY(test_busy_though_unfit),
                 IN_DIRECTORY(test_replaced_by_another),
