@@ -10,7 +10,7 @@
 #include "util.h"
 #include "working-directory.h"
 
-#define SMALL (8U << 10)                /* a listing of at most one line */
+#define SMALL (8U << 10)                /* bytes of a listing that may be of a file */
 
 static int listed(KftpFailure *f) {
         kftp_failure_done(f);
@@ -156,27 +156,24 @@ static int is_there(Listing *l, KftpFailure *f) {
         return r < 0 ? r : nothing(l, f);
 }
 
-/* The one entry that bears the name asked for is a file, or in a directory of its own name. */
-static int one_entry(Listing *l, KftpFailure *f) {
-        _cleanup_(kftp_list_summary_done) KftpListSummary summary = {};
+/*
+ * An entry that bears the name asked for is the file itself, or in a directory of that name. vsftpd shows more
+ * beside it: links to that file.
+ */
+static int maybe_file(Listing *l, KftpFailure *f) {
         bool found = false;
         int r;
 
-        r = kftp_listing_summary(l, &summary);
-        if (r < 0 || summary.entries != 1 || summary.bad > 0)
-                return r < 0 ? r : listed(f);
         r = count_only(l, l->path, &found);
         if (r >= 0 && !found)
                 r = count_only(l, kftp_listing_base(l->path), &found);
-        l->only = NULL;
-        if (r < 0 || !found)
-                return r < 0 ? r : listed(f);
-        r = kftp_working_directory_enter(l->connection, l->path, NULL, NULL);
-        if (r >= 0)
+        if (r >= 0 && found && kftp_working_directory_enter(l->connection, l->path, NULL, NULL) < 0)
+                l->file = kftp_connection_usable(l->connection);
+        else if (r >= 0 && found)
                 kftp_working_directory_leave(l->connection);
-        else if (kftp_connection_usable(l->connection))
-                l->file = true;
-        return listed(f);
+        if (!l->file)
+                l->only = NULL;
+        return r < 0 ? r : listed(f);
 }
 
 /* The data connection was reset instead of closed, with nothing on it, but the server is done. */
@@ -198,7 +195,7 @@ static int judge_list(Listing *l, const KftpDone *done, int r, KftpFailure *f) {
         bool empty = kftp_reply_says_empty(done->text, done->text_len) || was_reset(done, r);
 
         if (r >= 0 && l->bytes > 0)
-                return l->bytes <= SMALL && *l->path ? one_entry(l, f) : 1;
+                return l->bytes <= SMALL && *l->path ? maybe_file(l, f) : 1;
         if (r >= 0)
                 return *l->path ? is_there(l, f) : 1;
         if ((r != -EREMOTEIO && !was_reset(done, r)) || !kftp_connection_usable(l->connection))
