@@ -194,6 +194,18 @@ def test_a_listing_that_is_cut_short_is_a_failure(guide):
     assert guide.listing({"LIST": half}, status=6).stdout == ""
 
 
+@pytest.mark.slow
+def test_a_listing_without_end(kftp):
+    def endless(session, _):
+        session.send(b"150 Here\r\n")
+        with session.open_data() as connection:
+            while True:
+                connection.sendall(UNIX * 5000)
+    with ScriptedServer({}, {"LIST": endless}) as server:
+        failed = kftp.verb("ls", server.url(), limit=600).assert_failed(1)
+    assert "256.0 MiB" in failed.stderr and failed.stdout == ""
+
+
 def test_output_that_cannot_be_written(kftp, password_file):
     with ScriptedServer({}, {"LIST": listing(UNIX)}) as server, open("/dev/full", "wb") as full:
             done = subprocess.run([KFTP, "ls", f"--password-file={password_file}", server.url()], stdout=full, stderr=subprocess.PIPE,
