@@ -101,6 +101,13 @@ def guide(kftp, target):
     return Guide(kftp, target)
 
 
+def each(arguments, values, ids=None, quick=2):
+    """As pytest.mark.parametrize; what comes after the first ones is left to the slow tests."""
+    values = list(values)
+    slow = [pytest.param(*(v if "," in arguments else [v]), marks=pytest.mark.slow) for v in values[quick:]]
+    return pytest.mark.parametrize(arguments, values[:quick] + slow, ids=ids)
+
+
 def refuse(*verbs, reply=b"502 No\r\n"):
     """Replies of a server that does not know these commands."""
     return {verb: reply for verb in verbs}

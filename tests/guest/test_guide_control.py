@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The FTP guide's rows on the control channel and its replies, C1 to C27: what a user wants of each."""
-import pytest
-
 from guide import *  # noqa: F401,F403
 from servers.scripted import ScriptedServer
 from support import names
@@ -18,7 +16,7 @@ def test_C1_middle_lines_with_other_codes_do_not_end_a_reply(guide):
     assert done.verbs[:2] == ["USER", "PASS"] and done.verbs.count("PASS") == 1
 
 
-@pytest.mark.parametrize("end", [b"\n", b"\r\r\n"], ids=["LF", "CR-CR-LF"])
+@each("end", [b"\n", b"\r\r\n"], ids=["LF", "CR-CR-LF"])
 def test_C2_lines_that_do_not_end_with_CR_LF(end, guide):
     guide.get(encode=lambda data: data.replace(b"\r\n", end))
 
@@ -35,12 +33,12 @@ def test_C4_telnet_commands_and_CR_NUL_in_replies(guide):
     })
 
 
-@pytest.mark.parametrize("verb", ["", "PASS", "SIZE", "EPSV", "RETR"])
+@each("verb", ["", "RETR", "PASS", "SIZE", "EPSV"])
 def test_C4_a_NUL_in_a_reply_is_no_FTP(verb, guide):
     guide.fail(1, {verb: b"2\x0020 What?\r\n"})
 
 
-@pytest.mark.parametrize("verb", ["", "FEAT", "RETR"])
+@each("verb", ["", "RETR", "FEAT"])
 def test_C5_a_line_without_end_fails_cleanly(verb, guide):
     guide.fail(1, {verb: script(*[say(b"220 " + b"x" * 65536)] * 2, hang)})
 
@@ -49,7 +47,7 @@ def test_C5_more_lines_than_226_are_no_failure(guide):
     guide.get({"": b"220-%s\r\n" % (b"x" * 70) * 400 + b"220 Hello\r\n"})
 
 
-@pytest.mark.parametrize("verb", ["", "PASS", "RETR"])
+@each("verb", ["RETR", "", "PASS"])
 def test_C5_a_reply_without_end_fails_cleanly(verb, guide):
     def endless(session, _):
         while session.open:
@@ -68,7 +66,7 @@ def test_C6_a_greeting_of_230_means_logged_in(guide):
     assert "USER" not in done.verbs and "PASS" not in done.verbs
 
 
-@pytest.mark.parametrize("greeting, status", [
+@each("greeting, status", [
     (b"421 Too busy\r\n", 6), (b"421 Too many connections from your address\r\n", 6),
     (b"530 Go away\r\n", 4), (b"530 Maximum number of users logged in, try again later\r\n", 6), (b"554 No\r\n", 4),
 ], ids=["421", "421-connections", "530", "530-full", "554"])
@@ -78,7 +76,7 @@ def test_C6_a_refusal_at_connect(greeting, status, guide):
     assert failed.commands == []
 
 
-@pytest.mark.parametrize("verb", ["", "USER", "PASS", "TYPE", "SIZE", "MDTM", "EPSV", "RETR"])
+@each("verb", ["PASS", "RETR", "", "USER", "TYPE", "SIZE", "MDTM", "EPSV"])
 def test_C7_a_421_at_any_time_means_another_connection(verb, guide):
     gone = script(say(b"421 Timeout, closing\r\n"), hang)
     done = guide.get({verb: [gone, USUAL]}, retries=1)
@@ -87,12 +85,12 @@ def test_C7_a_421_at_any_time_means_another_connection(verb, guide):
 
 
 def test_C7_a_421_in_the_midst_of_the_data_goes_on_from_there(guide):
-    gone = script(say(b"150 Here\r\n"), open_data, send_part(0, 60_000), end_data, pause(0.3), say(b"421 Shutting down\r\n"), cut)
+    gone = script(say(b"150 Here\r\n"), open_data, send_part(0, 60_000), finish_data, say(b"421 Shutting down\r\n"), cut)
     done = guide.get({"RETR": [gone, USUAL]}, retries=1)
     assert [line for line in done.commands if line.startswith("REST")] == ["REST 60000"]
 
 
-@pytest.mark.parametrize("text", [
+@each("text", [
     b"Too many users", b"Sorry, the server is overloaded", b"Try again later", b"The maximum number of clients is reached",
     b"User already connected", b"Only one simultaneous login is allowed",
 ])
@@ -101,14 +99,14 @@ def test_C8_a_530_of_a_full_server_is_tried_again(text, guide):
     assert done.json["attempts"] == 2
 
 
-@pytest.mark.parametrize("reply", [b"530 Login incorrect\r\n", b"530 Too many failed login attempts\r\n"],
+@each("reply", [b"530 Login incorrect\r\n", b"530 Too many failed login attempts\r\n"],
                          ids=["incorrect", "failed-attempts"])
 def test_C8_any_other_530_is_not(reply, guide):
     failed = guide.fail(4, {"PASS": reply}, retries=3)
     assert failed.verbs.count("PASS") == 1, "trying again could lock the account"
 
 
-@pytest.mark.parametrize("reply", [b"230 Hello\r\n", b"232 Hello\r\n", b"200 Hello\r\n"], ids=["230", "232", "200"])
+@each("reply", [b"230 Hello\r\n", b"232 Hello\r\n", b"200 Hello\r\n"], ids=["230", "232", "200"])
 def test_C9_USER_alone_may_be_enough(reply, guide):
     assert "PASS" not in guide.get({"USER": reply}).verbs
 
@@ -117,14 +115,14 @@ def test_C9_a_202_for_PASS_is_as_good(guide):
     guide.get({"PASS": b"202 Not needed\r\n"})
 
 
-@pytest.mark.parametrize("verb", ["USER", "PASS"])
+@each("verb", ["USER", "PASS"])
 def test_C9_an_account_that_is_wanted_and_not_known(verb, guide):
     failed = guide.fail(4, {verb: b"332 Account?\r\n"}, retries=3)
     assert "account" in failed.stderr.lower()
     assert "ACCT" not in failed.verbs
 
 
-@pytest.mark.parametrize("verb", ["USER", "PASS"])
+@each("verb", ["USER", "PASS"])
 def test_C9_an_account_from_netrc_is_sent_once(verb, guide, kftp, target, tmp_path_factory):
     netrc = tmp_path_factory.mktemp("netrc") / "netrc"
     netrc.write_text("machine 127.0.0.1 login user password secret account hush-hush\n")
@@ -137,16 +135,16 @@ def test_C9_an_account_from_netrc_is_sent_once(verb, guide, kftp, target, tmp_pa
     assert (target / "file").read_bytes() == DATA
 
 
-@pytest.mark.parametrize("text", [b"Broken pipe", b"Too many open files", b"Data connection timed out",
+@each("text", [b"Broken pipe", b"Too many open files", b"Data connection timed out",
                                   b"Connection closed by the remote host"])
 def test_C10_a_5xx_that_passes_is_tried_again(text, guide):
     done = guide.get({"RETR": [b"550 %s\r\n" % text, USUAL]}, "--json", retries=1)
     assert done.json["attempts"] == 2
 
 
-@pytest.mark.parametrize("code", [500, 550, 551])
+@each("code", [500, 550, 551])
 def test_C10_any_5xx_after_data_has_flowed_is_tried_again(code, guide):
-    broken = script(say(b"150 Here\r\n"), open_data, send_part(0, 50_000), end_data, say(b"%d Internal error\r\n" % code))
+    broken = script(say(b"150 Here\r\n"), open_data, send_part(0, 50_000), finish_data, say(b"%d Internal error\r\n" % code))
     done = guide.get({"RETR": [broken, USUAL]}, "--json", retries=1)
     assert done.json["attempts"] == 2
     assert "REST 50000" in done.commands
@@ -159,7 +157,7 @@ def test_C10_a_550_before_any_data_is_final(guide):
 
 # ---- C11 to C15: talking too much, too little, or differently
 
-@pytest.mark.parametrize("verb", ["USER", "PASS", "TYPE", "SIZE", "EPSV"])
+@each("verb", ["USER", "PASS", "TYPE", "SIZE", "EPSV"])
 def test_C11_a_2xx_that_nobody_asked_for_is_ignored(verb, guide):
     guide.get({verb: script(do(verb), say(b"226 Transfer complete\r\n"))})
 
@@ -208,7 +206,7 @@ def test_C13_a_FEAT_list_with_211_on_each_line(guide):
 
 def test_C13_what_FEAT_does_not_list_is_asked_all_the_same(guide):
     """SIZE, MDTM and REST: the download is cut, and goes on from there."""
-    broken = script(say(b"150 Here\r\n"), open_data, send_part(0, 50_000), end_data, say(b"426 Broken\r\n"))
+    broken = script(say(b"150 Here\r\n"), open_data, send_part(0, 50_000), finish_data, say(b"426 Broken\r\n"))
     done = guide.get({"RETR": [broken, USUAL], "FEAT": b"211-Features\r\n AUTH\r\n211 End\r\n"}, retries=1)
     assert {"SIZE", "MDTM"} <= set(done.verbs)
     assert "REST 50000" in done.commands
@@ -223,7 +221,7 @@ NETWARE = {"": b"220 FILES FTP server (NetWare v5.00) ready.\r\n"}
 PROBES = {"FEAT", "OPTS", "SITE", "CLNT", "HOST", "LANG", "PRET", "MLST", "MLSD"}
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@each("host", ["127.0.0.1", "localhost"])
 def test_C14_NetWare_is_not_probed(host, guide):
     def freak_out(session, _):
         session.reset()
@@ -237,7 +235,7 @@ def test_C14_NetWare_is_not_probed_for_a_listing(guide):
     assert not PROBES & set(done.verbs)
 
 
-@pytest.mark.parametrize("reply", [b"200 VMS OpenVMS V7.3\r\n", b"215 UNIX MultiNet Unix Emulation V5.3(93)\r\n", b"500 What?\r\n"],
+@each("reply", [b"200 VMS OpenVMS V7.3\r\n", b"215 UNIX MultiNet Unix Emulation V5.3(93)\r\n", b"500 What?\r\n"],
                          ids=["200-VMS", "MultiNet", "500"])
 def test_C15_whatever_SYST_says_files_come_and_are_listed(reply, guide):
     guide.get({"SYST": reply})
@@ -247,11 +245,10 @@ def test_C15_whatever_SYST_says_files_come_and_are_listed(reply, guide):
 
 # ---- C16 to C19: directories, types, bytes that may not be sent
 
-@pytest.mark.parametrize("reply", [
-    b'257 "/home/x" is it\r\n', b'257 rubbish "/" is it\r\n', b'257 "/a ""quoted"" name"\r\n', b'257 "/unclosed\r\n',
-    b'257 "/a\x01b"\r\n', b'257 "C:\\ftp"\r\n', b'257 "QGPL" is the current library\r\n', b'257 "PUB$DEV:[X.Y]" is it\r\n',
+@each("reply", [
+    b'257 rubbish "/a ""quoted"" name"\r\n', b'257 "/unclosed\r\n', b'257 "/a\x01b"\r\n', b'257 "C:\\ftp"\r\n', b'257 "QGPL" is the current library\r\n', b'257 "PUB$DEV:[X.Y]" is it\r\n',
     b'257 relative\r\n', b"257\r\n", b"550 No\r\n", b"250 Fine\r\n",
-], ids=["plain", "rubbish", "quotes", "unclosed", "control", "DOS", "OS400", "VMS", "relative", "empty", "550", "250"])
+], ids=["rubbish-quotes", "unclosed", "control", "DOS", "OS400", "VMS", "relative", "empty", "550", "250"])
 def test_C16_whatever_PWD_says_a_directory_is_listed(reply, guide):
     files = {"dir with space/file": DATA}
     assert guide.listing({"PWD": reply}, "dir%20with%20space/", files=files).names == ["file"]
@@ -271,7 +268,7 @@ def test_C17_MKD_answered_250_is_done(guide):
     assert "new" in run_mkdir(guide, {"MKD": mkd}, 0).server.directories
 
 
-@pytest.mark.parametrize("reply", [b"521 Exists\r\n", b"550 Cannot create\r\n"], ids=["521", "550"])
+@each("reply", [b"521 Exists\r\n", b"550 Cannot create\r\n"], ids=["521", "550"])
 def test_C17_an_existing_directory_is_told_from_a_refusal(reply, guide):
     failed = run_mkdir(guide, {"MKD": reply}, 5, ["new"])
     assert "already" in failed.stderr
@@ -282,12 +279,12 @@ def test_C17_a_refusal_is_told_from_an_existing_directory(guide):
     assert "already" not in failed.stderr and "550 Cannot create" in failed.stderr
 
 
-@pytest.mark.parametrize("reply", [b"226 Fine\r\n", b"250 Fine\r\n"], ids=["226", "250"])
+@each("reply", [b"226 Fine\r\n", b"250 Fine\r\n"], ids=["226", "250"])
 def test_C18_any_2xx_does_for_TYPE(reply, guide):
     guide.get({"TYPE": reply})
 
 
-@pytest.mark.parametrize("path", ["a%0d%0aDELE%20b", "a%0ab", "a%0db", "a%00b"])
+@each("path", ["a%0d%0aDELE%20b", "a%0ab", "a%0db", "a%00b"])
 def test_C19_a_path_that_would_be_another_command_is_never_sent(path, guide, kftp):
     with ScriptedServer({"b": DATA}) as server:
         for verb, more in (("get", []), ("cat", []), ("ls", []), ("rm", []), ("mkdir", []), ("mv", ["b"])):
@@ -295,7 +292,7 @@ def test_C19_a_path_that_would_be_another_command_is_never_sent(path, guide, kft
         assert server.sessions == []
 
 
-@pytest.mark.parametrize("password", ["a\rb", "a\rDELE b", "\x01"])
+@each("password", ["a\rb", "a\rDELE b", "\x01"])
 def test_C19_a_password_that_would_be_another_command_is_never_sent(password, guide, kftp, tmp_path_factory):
     file = tmp_path_factory.mktemp("password") / "password"
     file.write_bytes(password.encode() + b"\n")
@@ -340,7 +337,7 @@ def test_C24_CCC_is_not_offered():
 
 # ---- C25 to C27: what a server wants to be told first
 
-@pytest.mark.parametrize("reply", [b"200 OK\r\n", b"202 Always\r\n", b"501 No\r\n"], ids=["200", "202", "501"])
+@each("reply", [b"200 OK\r\n", b"202 Always\r\n", b"501 No\r\n"], ids=["200", "202", "501"])
 def test_C25_CLNT_then_OPTS_UTF8_ON_before_any_path(reply, guide):
     name = "d\N{LATIN SMALL LETTER A WITH DIAERESIS}t\N{GREEK SMALL LETTER ALPHA}"
     done = guide.get({"OPTS": reply, "CLNT": reply}, name=name, features=[*FEATURES, "CLNT"])
@@ -353,7 +350,7 @@ def test_C25_neither_is_sent_unless_listed(guide):
     assert "CLNT" not in done.verbs and "OPTS" not in done.verbs
 
 
-@pytest.mark.parametrize("reply", [b"220 That one\r\n", b"504 No such host\r\n", b"500 What?\r\n"], ids=["220", "504", "500"])
+@each("reply", [b"220 That one\r\n", b"504 No such host\r\n", b"500 What?\r\n"], ids=["220", "504", "500"])
 def test_C26_HOST_goes_before_USER(reply, guide):
     done = guide.get({"HOST": reply}, host="localhost", features=[*FEATURES, "HOST"])
     assert done.commands.count("HOST localhost") == 1

@@ -39,7 +39,7 @@ def closed_port():
 
 # ---- D1 to D3: what 227 and 229 look like
 
-@pytest.mark.parametrize("form", [
+@each("form", [
     b"227 Entering Passive Mode (%s,%d,%d)", b"227 Entering Passive Mode. %s,%d,%d", b"227 Data port is %s,%d,%d.",
     b"227 =%s,%d,%d", b"227 %s,%d,%d", b"227 Mode 2 of 3 (%s,%d,%d) chosen", b"227 (%s, %d, %d)",
     b"227-Now\r\n 1,2 and more\r\n227 Passive (%s,%d,%d)",
@@ -49,7 +49,7 @@ def test_D1_forms_of_227(form, guide):
     assert done.verbs.count("PASV") == 1
 
 
-@pytest.mark.parametrize("reply", [
+@each("reply", [
     b"227 (1216,256,2,127,127,0,4)\r\n", b"227 (127,0,0,1,256,1)\r\n", b"227 (127,0,0,1,4)\r\n", b"227 (127,0,0,1,0,0)\r\n",
     b"227 Entering Passive Mode\r\n", b"227\r\n", b"227 (127.0.0.1,4,1)\r\n", b"227 (127,0,0,1,-4,1)\r\n",
 ], ids=["too-large", "port-too-large", "too-few", "port-0", "none", "empty", "dots", "negative"])
@@ -58,7 +58,7 @@ def test_D1_a_227_that_makes_no_sense_is_not_followed(reply, guide):
     assert "RETR" not in failed.verbs
 
 
-@pytest.mark.parametrize("address", [b"10,0,0,1", b"192,168,1,1", b"0,0,0,0", b"127,0,0,9", b"224,0,0,1", b"255,255,255,255", b"8,8,8,8"])
+@each("address", [b"10,0,0,1", b"192,168,1,1", b"0,0,0,0", b"127,0,0,9", b"224,0,0,1", b"255,255,255,255", b"8,8,8,8"])
 def test_D2_the_address_in_a_227_is_not_used(address, guide):
     guide.get({**PASV_ONLY, "PASV": pasv(b"227 Passive (%s,%d,%d)", address)})
 
@@ -76,7 +76,7 @@ def test_D2_no_third_host_is_connected_to(guide):
             third.accept()
 
 
-@pytest.mark.parametrize("form", [
+@each("form", [
     b"229 Extended (|||%d|)", b"229 (!!!%d!)", b"229 OK |||%d|", b"229 |||%d|", b"229 OK (|1|127.0.0.1|%d|)", b"229 OK (|2|::1|%d|)",
     b"229-Now\r\n229-(|||1|)\r\n229 OK (|||%d|)",
 ], ids=["usual", "delimiter", "no-parentheses", "bare", "CEPR-IPv4", "CEPR-IPv6", "multi-line"])
@@ -85,7 +85,7 @@ def test_D3_forms_of_229(form, guide):
     assert done.verbs.count("EPSV") == 1
 
 
-@pytest.mark.parametrize("reply", [b"229 (|||65536|)\r\n", b"229 (|||99999999999999999999|)\r\n", b"229 (|||0|)\r\n",
+@each("reply", [b"229 (|||65536|)\r\n", b"229 (|||99999999999999999999|)\r\n", b"229 (|||0|)\r\n",
                                    b"229 (|||-1|)\r\n", b"229 (||)\r\n", b"229 OK\r\n"],
                          ids=["65536", "huge", "0", "minus-1", "no-port", "nothing"])
 def test_D3_a_229_that_makes_no_sense_leads_to_PASV(reply, guide):
@@ -105,7 +105,7 @@ def get_two(guide, replies, *options, host="127.0.0.1"):
     return done
 
 
-@pytest.mark.parametrize("reply", [b"500 What?\r\n", b"502 No\r\n", b"522 Wrong protocol\r\n", b"425 Cannot\r\n", b"501 No\r\n"],
+@each("reply", [b"500 What?\r\n", b"502 No\r\n", b"522 Wrong protocol\r\n", b"425 Cannot\r\n", b"501 No\r\n"],
                          ids=["500", "502", "522", "425", "501"])
 def test_D4_EPSV_refused_means_PASV_for_the_rest_of_the_session(reply, guide):
     done = get_two(guide, {"EPSV": reply})
@@ -136,7 +136,7 @@ def test_D4_IPv6_has_no_PASV_but_EPRT(guide):
     assert any(line.startswith("EPRT |2|::1|") for line in done.commands)
 
 
-@pytest.mark.parametrize("reply", [b"500 What?\r\n", b"502 No\r\n"], ids=["500", "502"])
+@each("reply", [b"500 What?\r\n", b"502 No\r\n"], ids=["500", "502"])
 def test_D5_EPSV_unknown_though_MLST_is_known_is_asked_once(reply, guide):
     features = ["SIZE", "MDTM", "REST STREAM", "MLST type*;size*;modify*;"]
     done = guide.get({"EPSV": reply}, features=features)
@@ -170,7 +170,7 @@ def test_D7_when_nothing_works_it_is_said_and_not_repeated(guide):
     assert "RETR" not in failed.verbs and names(guide.target) == []
 
 
-@pytest.mark.parametrize("reply", [b"500 What?\r\n", b"501 No\r\n", b"522 Use (1)\r\n"], ids=["500", "501", "522"])
+@each("reply", [b"500 What?\r\n", b"501 No\r\n", b"522 Use (1)\r\n"], ids=["500", "501", "522"])
 def test_D8_EPRT_refused_means_PORT_for_the_rest_of_the_session(reply, guide):
     done = get_two(guide, {"EPRT": reply}, "--active")
     assert done.verbs.count("EPRT") == 1 and done.verbs.count("PORT") == 2
@@ -221,21 +221,21 @@ def test_D9_nobody_but_a_stranger_comes(guide):
     assert names(guide.target) == [], failed.stderr
 
 
-@pytest.mark.parametrize("first", [b"", b"150 Here\r\n"], ids=["nothing", "150"])
+@each("first", [b"", b"150 Here\r\n"], ids=["nothing", "150"])
 def test_D10_a_server_that_never_connects_is_a_time_out(first, guide):
     guide.fail(6, {"RETR": script(say(first), hang)}, "--active")
 
 
-@pytest.mark.parametrize("reply", [b"425 Cannot open\r\n", b"421 Shutting down\r\n", b"150 Soon\r\n425 Cannot open\r\n"],
+@each("reply", [b"425 Cannot open\r\n", b"421 Shutting down\r\n", b"150 Soon\r\n425 Cannot open\r\n"],
                          ids=["425", "421", "150-425"])
-@pytest.mark.parametrize("mode", ["--active", "--timeout=3"], ids=["active", "passive"])
+@each("mode", ["--active", "--timeout=3"], ids=["active", "passive"])
 def test_D10_a_refusal_is_noticed_at_once(reply, mode, guide):
     """Not only when the wait for the connection is over."""
     failed = guide.fail(6, {"RETR": script(say(reply), hang)}, mode, timeout=30, bound=20)
     assert reply.decode().splitlines()[-1] in failed.stderr
 
 
-@pytest.mark.parametrize("mode", ["--active", "--timeout=10"], ids=["active", "passive"])
+@each("mode", ["--active", "--timeout=10"], ids=["active", "passive"])
 def test_D11_a_226_that_overtakes_the_data_is_kept(mode, guide):
     early = script(say(b"150 Here\r\n226 Done\r\n"), pause(1), open_data, send_part(0, 10_000), pause(0.5))
 
@@ -253,7 +253,7 @@ def test_D11_a_226_before_data_that_is_too_short_is_no_success(guide):
     guide.get({"RETR": retr}, status=8)
 
 
-@pytest.mark.parametrize("first", [b"150 Here\r\n", b"125 Already open\r\n", b"", b"150 Here\r\n150 Here it is\r\n",
+@each("first", [b"150 Here\r\n", b"125 Already open\r\n", b"", b"150 Here\r\n150 Here it is\r\n",
                                    b"150-Here\r\n150 it comes\r\n"],
                          ids=["150", "125", "none", "twice", "multi-line"])
 def test_D12_with_whatever_the_data_is_announced(first, guide):
@@ -297,7 +297,7 @@ def test_D14_an_empty_upload_over_TLS():
     pass
 
 
-@pytest.mark.parametrize("mode", ["--active", "--timeout=10"], ids=["active", "passive"])
+@each("mode", ["--active", "--timeout=10"], ids=["active", "passive"])
 def test_D15_nothing_overtakes_the_reply_to_what_opens_the_data_connection(mode, guide):
     done = guide.get(None, mode, delay=0.1, timeout=10)
     assert done.server.overtaking == []

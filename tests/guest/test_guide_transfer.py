@@ -4,8 +4,6 @@ The other ones are in test_guide_after.py."""
 import signal
 import time
 
-import pytest
-
 from guide import *  # noqa: F401,F403
 from servers.scripted import ScriptedServer
 from support import LIMIT, names, wait_until
@@ -15,7 +13,7 @@ HALF = 50_000
 
 
 def half(reply):
-    return script(say(b"150 Here\r\n"), open_data, send_part(0, HALF), end_data, say(reply))
+    return script(say(b"150 Here\r\n"), open_data, send_part(0, HALF), finish_data, say(reply))
 
 
 BROKEN = half(b"426 Broken\r\n")
@@ -34,13 +32,13 @@ def test_T1_the_data_connection_is_closed_before_the_last_reply_is_waited_for(gu
     assert done.seconds < 10
 
 
-@pytest.mark.parametrize("end", [hang, cut, reset], ids=["silence", "FIN", "RST"])
+@each("end", [hang, cut, reset], ids=["silence", "FIN", "RST"])
 def test_T2_a_whole_file_without_the_last_reply_is_done(end, guide):
     """As when a firewall has forgotten the idle control connection."""
     guide.get({"RETR": script(say(b"150 Here\r\n"), data(), end)})
 
 
-@pytest.mark.parametrize("end", [hang, cut, reset], ids=["silence", "FIN", "RST"])
+@each("end", [hang, cut, reset], ids=["silence", "FIN", "RST"])
 def test_T2_without_SIZE_it_is_not_known_to_be_whole(end, guide):
     guide.get({**refuse("SIZE"), "RETR": script(say(b"150 Here\r\n"), data(), end)}, status=6)
 
@@ -53,7 +51,7 @@ def test_T2_the_next_file_comes_over_another_connection(guide):
         assert (guide.target / name).read_bytes() == DATA
 
 
-@pytest.mark.parametrize("end", [b"250 Done\r\n", b"226-Done\r\n 100 kB\r\n226 Bye\r\n", b"150 Once more\r\n226 Done\r\n", b"200 OK\r\n"],
+@each("end", [b"250 Done\r\n", b"226-Done\r\n 100 kB\r\n226 Bye\r\n", b"150 Once more\r\n226 Done\r\n", b"200 OK\r\n"],
                          ids=["250", "multi-line", "150-226", "200"])
 def test_T3_other_last_replies_of_a_good_transfer(end, guide):
     guide.get({"RETR": script(say(b"150 Here\r\n"), data(), say(end))})
@@ -63,7 +61,7 @@ def sent_then(reply):
     return script(say(b"150 Send it\r\n"), take(), say(reply))
 
 
-@pytest.mark.parametrize("reply, status", [(b"451 Local error\r\n", 6), (b"426 Broken\r\n", 6), (b"552 Quota exceeded\r\n", 5),
+@each("reply, status", [(b"451 Local error\r\n", 6), (b"426 Broken\r\n", 6), (b"552 Quota exceeded\r\n", 5),
                                            (b"452 Disk full\r\n", 5)], ids=["451", "426", "552", "452"])
 def test_T4_an_upload_that_the_server_did_not_take(reply, status, guide):
     failed = guide.put({"STOR": sent_then(reply)}, status=status)
@@ -78,7 +76,7 @@ def test_T4_what_may_pass_is_tried_again_and_a_full_disk_is_not(guide):
     assert failed.verbs.count("STOR") == 1
 
 
-@pytest.mark.parametrize("reply, status", [(b"226 Done\r\n", 8), (b"426 Broken\r\n", 6), (b"552 Quota\r\n", 5)], ids=["226", "426", "552"])
+@each("reply, status", [(b"226 Done\r\n", 8), (b"426 Broken\r\n", 6), (b"552 Quota\r\n", 5)], ids=["226", "426", "552"])
 def test_T4_a_last_reply_before_all_is_sent_ends_the_upload(reply, status, guide):
     """At once; and a 226 is a lie then."""
     guide.put({"STOR": script(say(b"150 Send it\r\n"), take(1000), say(reply))}, data=bytes(8_000_000), status=status, timeout=30,
@@ -179,7 +177,7 @@ def assert_urgent(stopped):
     assert [line for line in stopped.commands if "ABOR" in line] == [left[stopped.server.urgent[0]] + "ABOR"]
 
 
-@pytest.mark.parametrize("replies", ABOR_REPLIES.values(), ids=ABOR_REPLIES)
+@each("replies", ABOR_REPLIES.values(), ids=ABOR_REPLIES)
 def test_T3_T8_whatever_the_server_answers_to_ABOR(replies, guide):
     stopped = interrupt(guide, replies)
     assert_urgent(stopped)
@@ -273,7 +271,7 @@ def test_T11_a_server_that_does_not_use_it_up_gives_no_half_file(guide):
         assert (guide.target / name).read_bytes() == DATA
 
 
-@pytest.mark.parametrize("reply", [b"554 Restart past the end\r\n", b"551 Restart past the end\r\n", b"502 No\r\n", b"501 No\r\n", b"450 Not now\r\n"],
+@each("reply", [b"554 Restart past the end\r\n", b"551 Restart past the end\r\n", b"502 No\r\n", b"501 No\r\n", b"450 Not now\r\n"],
                          ids=["554", "551", "502", "501", "450"])
 def test_T12_REST_refused_means_from_the_start(reply, guide):
     done = guide.get({"RETR": [BROKEN, USUAL], "REST": reply}, retries=1)

@@ -101,8 +101,11 @@ def finish_data(session, _):
     """End of file, but the connection stays until the client closes its side, too."""
     session.data.shutdown(socket.SHUT_WR)
     session.data.settimeout(60)
-    while session.data.recv(4096):
-        pass
+    try:
+        while session.data.recv(4096):
+            pass
+    except ConnectionError:
+        pass  # a reset is an end, too
     session.data.close()
 
 
