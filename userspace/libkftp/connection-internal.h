@@ -25,6 +25,7 @@ struct KftpConnection {
         uint64_t used_usec;             /* when the last request ended */
         unsigned requests;              /* ended, of those since kftp_connection_reuse */
         bool reused;
+        bool was_dead;                  /* the first request since then has found it dead */
         bool preliminary;               /* 1xx, to the running request */
         KftpLearnt learnt;
 };

@@ -99,12 +99,19 @@ static bool is_upload(const struct kftp_submit *request) {
         return request->op == KFTP_OP_STOR || request->op == KFTP_OP_APPE || request->op == KFTP_OP_STOU;
 }
 
-static int judge(const KftpConnection *c, const struct kftp_submit *request, const char *local, const KftpDone *d, KftpFailure *f) {
+static int judge(
+                const KftpConnection *c,
+                const struct kftp_submit *request,
+                const char *local,
+                const KftpWatch *watch,
+                const KftpDone *d,
+                KftpFailure *f) {
+
         _cleanup_free_ char *path = strndup(request->path ? (const char *) (uintptr_t) request->path : "", request->path_len);
         KftpEnding ending = {
                 .op = (enum kftp_op) request->op,
                 .remote = c->remote,
-                .path = path,
+                .path = watch && watch->path ? watch->path : path,
                 .local = local,
                 .address = c->address,
                 .source = c->options->source,
@@ -242,11 +249,12 @@ int kftp_connection_transfer(
                 d->preliminary = c->preliminary;
         }
         c->requests++;
+        c->was_dead = c->was_dead || (c->reused && c->requests == 1 && !c->given_up && !kftp_connection_usable(c));
         c->used_usec = now_usec();
         if (r >= 0)
                 note_methods(c, request, d);
         if (r >= 0 && (d->error < 0 || c->session.closed))
-                r = judge(c, request, local, d, f);
+                r = judge(c, request, local, watch, d, f);
         kftp_failure_done(&own_failure);
         return r;
 }

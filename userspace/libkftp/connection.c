@@ -243,11 +243,12 @@ bool kftp_connection_usable(const KftpConnection *c) {
 
 void kftp_connection_reuse(KftpConnection *c) {
         c->reused = true;
+        c->was_dead = false;
         c->requests = 0;
 }
 
 bool kftp_connection_was_dead(const KftpConnection *c) {
-        return c->reused && c->requests <= 1 && !c->given_up && !kftp_connection_usable(c);
+        return c->was_dead;
 }
 
 void kftp_connection_close(KftpConnection *c) {

@@ -36,6 +36,7 @@ typedef struct KftpDone {
 typedef struct KftpWatch {
         int (*moved)(void *userdata, const struct kftp_run *event, KftpFailure *f);
         void (*line)(void *userdata, const char *text, size_t n);
+        const char *path;               /* of the remote file, for messages, if not the request's */
         uint64_t yield_bytes;           /* moved is called when so many more have moved; 0: by time only */
         void *userdata;
 } KftpWatch;

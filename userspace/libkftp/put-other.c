@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 
+#include "change.h"
 #include "failure.h"
 #include "put-names.h"
 #include "put.h"
@@ -69,9 +70,11 @@ static int store_unique(KftpUpload *u, KftpFailure *f) {
 
 /* STOU stores in the working directory, and tells a name there. */
 int kftp_upload_unique(KftpUpload *u, KftpFailure *f) {
-        const char *directory = u->url->path;
+        _cleanup_free_ char *directory = kftp_path_strip(u->url->path);
         int r = 0;
 
+        if (!directory)
+                return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
         if (*directory)
                 r = kftp_working_directory_enter(u->connection, directory, NULL, f);
         if (r < 0)

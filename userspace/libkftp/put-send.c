@@ -62,6 +62,7 @@ int kftp_upload_request(KftpUpload *u, enum kftp_op op, const char *target, uint
         KftpWatch w = watch ? *watch : (KftpWatch) {};
         int r;
 
+        w.path = u->final;
         w.moved = moved;
         w.userdata = u;
         request.fd = s->fd;
@@ -262,14 +263,14 @@ int kftp_upload_verify(KftpUpload *u, const char *target, uint64_t expected, Kft
                 return r;
         if (r <= 0 && u->options->verify & KFTP_VERIFY_SIZE)
                 return kftp_failure_set(f, KFTP_CLASS_INTEGRITY, -EBADMSG, false,
-                                        "\"%s\" to %s: the server does not tell its size, so it cannot be verified", target,
+                                        "\"%s\" to %s: the server does not tell its size, so it cannot be verified", u->final,
                                         kftp_connection_remote(u->connection));
         if (r <= 0)
                 note(u, "the server does not tell the size of what was sent");
         if (r <= 0 || size == expected)
                 return 0;
         return kftp_failure_set(f, KFTP_CLASS_INTEGRITY, -EBADMSG, !u->source.pipe,
-                                "\"%s\" to %s: %" PRIu64 " bytes were sent, but the server has %" PRIu64, target,
+                                "\"%s\" to %s: %" PRIu64 " bytes were sent, but the server has %" PRIu64, u->final,
                                 kftp_connection_remote(u->connection), expected, size);
 }
 

@@ -85,6 +85,11 @@ static int choose_names(KftpUpload *u, KftpFailure *f) {
 
         if (!directory)
                 directory = kftp_remote_look(u->connection, url->path) == KFTP_PRESENT_DIRECTORY;
+        if (!kftp_connection_usable(u->connection)) {
+                struct kftp_submit noop = kftp_request(KFTP_OP_NOOP, NULL);
+
+                return kftp_connection_request(u->connection, &noop, NULL, f);
+        }
         if (directory) {
                 r = source_base(u, &base, f);
                 if (r < 0)
