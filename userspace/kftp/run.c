@@ -100,10 +100,14 @@ static KftpCallbacks callbacks(Run *run) {
 }
 
 int run_show_failure(const Run *run, const KftpFailure *f, unsigned attempts, const char *tail) {
-        (void) run;
+        bool servers = f->class == KFTP_CLASS_AUTH || f->class == KFTP_CLASS_REMOTE || f->class == KFTP_CLASS_NETWORK;
+
         fprintf(stderr, "kftp: %s", strempty(f->text));
         if (attempts > 1)
                 fprintf(stderr, " (%u attempts)", attempts);
+        /* There are attempts left, and they would not help. */
+        if (servers && !f->transient && attempts > 0 && attempts <= run->arguments.retries)
+                fprintf(stderr, " (permanent, not tried again)");
         fprintf(stderr, "%s\n", strempty(tail));
         return (int) f->class;
 }

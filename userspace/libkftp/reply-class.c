@@ -27,6 +27,12 @@ static const char *const broken_words[] = {
         "broken pipe", "timed out", "closed by the remote host", "connection reset", "too many",
 };
 
+/* What there is no room for will not fit the next time either; not all servers say 452 or 552 then. */
+static const char *const full_words[] = {
+        "no space left", "disk full", "disc full", "disk quota", "quota exceeded", "insufficient storage", "out of space",
+        "not enough space", "exceeded storage",
+};
+
 /* Clear text is refused. */
 static const char *const tls_words[] = {
         "cleartext", "must use encryption", "ssl/tls", "plain ftp", "use auth", "over tls", "requires ssl", "requires tls",
@@ -67,8 +73,10 @@ static KftpReplyClass classify_login(unsigned reply, const char *text) {
 }
 
 static KftpReplyClass classify_transfer(unsigned reply, const char *text, uint64_t bytes) {
+        if (reply == 452 || reply == 552 || CONTAINS(text, full_words))
+                return verdict(KFTP_CLASS_REMOTE, false, "");
         /* Whatever it says after data has flowed: the file was there, and we were let at it. */
-        if (bytes > 0 && reply >= 500 && reply != 552)
+        if (bytes > 0 && reply >= 500)
                 return verdict(KFTP_CLASS_NETWORK, true, "");
         switch (reply) {
         case 421:
@@ -78,9 +86,6 @@ static KftpReplyClass classify_transfer(unsigned reply, const char *text, uint64
                 return verdict(KFTP_CLASS_NETWORK, true, "");
         case 450:
                 return verdict(KFTP_CLASS_REMOTE, true, "");
-        case 452:
-        case 552:
-                return verdict(KFTP_CLASS_REMOTE, false, "");
         case 521:
         case 522:
         case 533 ... 537:
