@@ -14,6 +14,12 @@ static int choose_way(const Arguments *a, enum kftp_put_way *ret, char **error) 
         if (a->resume && (a->in_place || a->append || a->unique))
                 return option_complain(error, "--resume needs the temporary name, which tells of which file a part is: "
                                        "not with --in-place, --append or --unique");
+        if (a->resume && a->part.text)
+                return option_complain(error, "--resume goes together with files as they are: not with --text");
+        if (a->verify & KFTP_VERIFY_HASH && (a->append || a->unique))
+                return option_complain(error, "--verify=hash compares whole files under a known name: not with --append or --unique");
+        if (a->verify & KFTP_VERIFY_MTIME && !a->mtime)
+                return option_complain(error, "--verify=mtime needs --mtime: without it the server's time is that of the upload");
         *ret = a->in_place ? KFTP_PUT_IN_PLACE : a->append ? KFTP_PUT_APPEND : a->unique ? KFTP_PUT_UNIQUE : KFTP_PUT_TEMPORARY;
         return 0;
 }
@@ -32,7 +38,7 @@ static int check_files(const Arguments *a, unsigned n, char **error) {
 
 int put_words(const Arguments *a, PutWords *ret, char **error) {
         PutWords w = {
-                .options = { .mtime = a->mtime, .has_mode = a->mode.given, .mode = a->mode.mode },
+                .options = { .mtime = a->mtime, .has_mode = a->mode.given, .mode = a->mode.mode, .text = a->part.text },
         };
         int r;
 

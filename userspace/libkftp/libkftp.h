@@ -243,6 +243,7 @@ typedef struct KftpPutOptions {
         bool mtime;                     /* give the remote file the time of the local one (MFMT) */
         bool has_mode;
         unsigned mode;                  /* SITE CHMOD */
+        bool text;                      /* LF becomes CR LF; not with resume */
 } KftpPutOptions;
 
 /*

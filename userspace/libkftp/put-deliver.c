@@ -10,6 +10,7 @@
 #include "put-names.h"
 #include "put.h"
 #include "util.h"
+#include "verify.h"
 
 /* ---- Time and mode --------------------------------------------------------------------------- */
 
@@ -37,6 +38,16 @@ int kftp_upload_set_attributes(KftpUpload *u, const char *target, KftpFailure *f
         if (u->put->mtime && u->source.mtime != KFTP_MTIME_UNKNOWN) {
                 mfmt.mtime = u->source.mtime;
                 r = set_attribute(u, &mfmt, "time", f);
+        }
+        if (r >= 0 && u->put->mtime && u->attribute.class == KFTP_CLASS_OK && u->options->verify & KFTP_VERIFY_MTIME) {
+                KftpVerify v = { .what = KFTP_VERIFY_MTIME };
+
+                if (kftp_verify_facts(&v, u->connection, target, u->source.size, u->source.mtime, f) < 0) {
+                        if (!kftp_connection_usable(u->connection))
+                                return f->error;
+                        u->attribute = *f;
+                        *f = (KftpFailure) {};
+                }
         }
         if (r >= 0 && u->put->has_mode) {
                 chmod.mode = u->put->mode;

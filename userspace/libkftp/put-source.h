@@ -34,5 +34,8 @@ typedef struct KftpPutSource {
 int kftp_put_source_open(KftpPutSource *s, const char *path, KftpFailure *f);
 void kftp_put_source_close(KftpPutSource *s);
 
+/* Takes the place of the source with its lines ended by CR LF. */
+int kftp_put_source_translate(KftpPutSource *s, const KftpControl *control, KftpFailure *f);
+
 /* Whether the file is still as it was when it was opened: class INTEGRITY if not. */
 int kftp_put_source_check(const KftpPutSource *s, KftpFailure *f);

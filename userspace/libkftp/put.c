@@ -119,6 +119,8 @@ static int prepare(void *userdata, KftpFailure *f) {
                 r = source_base(u, &base, f);
         if (r >= 0)
                 r = kftp_put_source_open(&u->source, u->name, f);
+        if (r >= 0 && u->put->text)
+                r = kftp_put_source_translate(&u->source, u->options->control, f);
         if (r >= 0 && u->options->verify & KFTP_VERIFY_HASH && (u->source.pipe || u->source.begin > 0))
                 r = kftp_failure_set(f, KFTP_CLASS_USAGE, -EINVAL, false,
                                      "%s cannot be verified by its hash: it cannot be read a second time", u->source.name);

@@ -128,9 +128,10 @@ static int find_begin(Stream *s, KftpConnection *c, KftpFailure *f) {
         s->begin = range->from;
         if (range->last > 0) {
                 r = kftp_connection_request(c, &ask, &done, f);
-                if (r < 0)
+                /* 550 is about the file */
+                if (r < 0 && (done.reply < 500 || done.reply == 550))
                         return r;
-                if (!done.has_size)
+                if (r < 0 || !done.has_size)
                         return kftp_failure_set(f, KFTP_CLASS_REMOTE, -EOPNOTSUPP, false,
                                                 "%s does not tell the size of \"%s\", so where its last bytes begin is not known",
                                                 kftp_connection_remote(c), s->url->path);
