@@ -209,7 +209,7 @@ class Session(Commands):
                 verb, _, argument = self.next_command().partition(" ")
                 verb = verb.upper().lstrip("\udcff\udcf2\udcf4")
                 self._look_for_more()
-                if verb.isalpha() and verb.isascii():
+                if verb.isalnum() and verb.isascii():
                     self.answer(verb, argument)
                 else:
                     self.unknown(argument)
