@@ -252,6 +252,7 @@ void session_assert_usable(Session *s) {
 
         session_retr(s, fd, "bytes-777", 7777);
         session_expect_done(s, 7777, 0);
+        assert_int_equal(s->event.local_file, 0);
         assert_file_size(fd, 777);
         assert_file_content(fd, 0, 777);
         session_quit(s);
@@ -264,16 +265,6 @@ void session_quit(Session *s) {
         session_expect_done(s, 9999, 0);
         assert_int_equal(s->event.reply, 221);
         session_expect_closed(s, 0);
-}
-
-void session_assert_usable(Session *s) {
-        int fd = local_file();
-
-        session_retr(s, fd, "bytes-777", 2);
-        session_expect_done(s, 2, 0);
-        assert_int_equal(s->event.local_file, 0);
-        assert_file_content(fd, 0, 777);
-        session_quit(s);
 }
 
 /* ---- Threads --------------------------------------------------------------------------------- */

@@ -84,12 +84,10 @@ struct kftp_submit quit_request(uint64_t user_data);
 void session_retr(Session *s, int fd, const char *path, uint64_t user_data);
 /* SUBMIT of one without a file, and its DONE. */
 void session_command(Session *s, enum kftp_op op, const char *path, int error);
-/* With a peer that serves on (peer_serve_on()): a download goes as if nothing had been, and QUIT. */
+/* With a peer that serves "bytes-777" (peer_serve_on(), for one): a download goes as if nothing had been, and QUIT. */
 void session_assert_usable(Session *s);
 /* QUIT must end the session in good order. */
 void session_quit(Session *s);
-/* A download of "bytes-777" succeeds, and then QUIT. */
-void session_assert_usable(Session *s);
 
 /* ---- Peers ----------------------------------------------------------------------------------- */
 
