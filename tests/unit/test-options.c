@@ -73,7 +73,7 @@ static void test_everything(void **state) {
 
         (void) state;
         assert_true(a.resume && a.json && a.verbose && a.quiet && a.no_progress);
-        assert_int_equal(a.data_mode, KFTP_DATA_ACTIVE);
+        assert_int_equal(a.data_mode, KFTP_DATA_ACTIVE_FIRST);
         assert_int_equal(a.source.family, AF_INET);
         assert_int_equal(a.ifindex, if_nametoindex("lo"));
         assert_string_equal(a.user, "u");

@@ -37,7 +37,7 @@ int option_user(const char *text, void *where, char **error) {
 int option_active(const char *text, void *where, char **error) {
         (void) text;
         (void) error;
-        *(enum kftp_data_mode *) where = KFTP_DATA_ACTIVE;
+        *(enum kftp_data_mode *) where = KFTP_DATA_ACTIVE_FIRST;
         return 0;
 }
 

@@ -28,6 +28,7 @@ struct KftpConnection {
         bool was_dead;                  /* the first request since then has found it dead */
         bool preliminary;               /* 1xx, to the running request */
         KftpLearnt learnt;
+        KftpFailure end;                /* of the request with which the session ended */
 };
 
 /* An event for whoever waits: all but those that kftp_connection_step deals with itself. */

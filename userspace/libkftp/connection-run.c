@@ -163,6 +163,9 @@ static void note_methods(KftpConnection *c, const struct kftp_submit *request, c
 static int submit(KftpConnection *c, const struct kftp_submit *request, KftpFailure *f) {
         int r = kftp_session_submit(&c->session, request, f);
 
+        /* What is told is why it has ended, not that it has. */
+        if ((r == -ENOTCONN || r == -ESHUTDOWN) && c->end.text)
+                return kftp_failure_set(f, c->end.class, c->end.error, c->end.transient, "%s", c->end.text);
         if (r == -EINVAL && request->fd < 0 && !kftp_control_cancelled(c->options->control))
                 return kftp_failure_set(f, KFTP_CLASS_USAGE, r, false,
                                         KFTP_DEVICE ": the module refuses the request: a path that is empty or too long or holds control characters");
@@ -255,6 +258,8 @@ int kftp_connection_transfer(
                 note_methods(c, request, d);
         if (r >= 0 && (d->error < 0 || c->session.closed))
                 r = judge(c, request, local, watch, d, f);
+        if (r < 0 && !c->end.text && f->text && !kftp_connection_usable(c))
+                kftp_failure_set(&c->end, f->class, f->error, f->transient, "%s", f->text);
         kftp_failure_done(&own_failure);
         return r;
 }

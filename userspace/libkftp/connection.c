@@ -36,6 +36,7 @@ static void connected(KftpConnection *c) {
         const KftpCallbacks *callbacks = &c->options->callbacks;
 
         c->logged_in = true;
+        kftp_control_logged_in(c->options->control);
         c->peer = c->session.event.peer;
         c->local = c->session.event.local;
         if (callbacks->connected)
@@ -176,6 +177,7 @@ static void connection_free(KftpConnection *c) {
         free(c->remote);
         free(c->address);
         free(c->learnt.directory);
+        kftp_failure_done(&c->end);
         free(c);
 }
 DEFINE_CLEANUP(KftpConnection *, connection_free)

@@ -24,6 +24,7 @@ struct KftpControl {
         atomic_bool cancelled;
         atomic_int device_fd;
         atomic_uint cancellers;
+        atomic_bool logged_in;          /* the session on device_fd is, and so knows what to do about its requests */
         int event_fd;
 };
 
@@ -51,24 +52,26 @@ void kftp_control_free(KftpControl *c) {
         free(c);
 }
 
-static void cancel_session(int device_fd) {
-        struct kftp_cancel cancel = { .size = sizeof(cancel), .what = KFTP_CANCEL_SESSION };
+static void cancel(int device_fd, enum kftp_cancel_what what) {
+        struct kftp_cancel request = { .size = sizeof(request), .what = what };
 
         /* Nothing to cancel, or being cancelled already: both are as wished. */
-        (void) ioctl(device_fd, KFTP_CANCEL, &cancel);
+        (void) ioctl(device_fd, KFTP_CANCEL, &request);
 }
 
+/* A transfer is taken leave of (ABOR); if that takes too long for somebody, the session just ends. */
 void kftp_control_cancel(KftpControl *c) {
         int saved = errno, fd;
+        bool again;
 
         /* First the flag, then the descriptor: attach does it the other way round, so one sees the other. */
-        atomic_store(&c->cancelled, true);
+        again = atomic_exchange(&c->cancelled, true);
         (void) !write(c->event_fd, &(uint64_t) { 1 }, sizeof(uint64_t));
 
         atomic_fetch_add(&c->cancellers, 1);
         fd = atomic_load(&c->device_fd);
         if (fd >= 0)
-                cancel_session(fd);
+                cancel(fd, !again && atomic_load(&c->logged_in) ? KFTP_CANCEL_ALL : KFTP_CANCEL_SESSION);
         atomic_fetch_sub(&c->cancellers, 1);
         errno = saved;
 }
@@ -84,9 +87,22 @@ int kftp_control_fd(const KftpControl *c) {
 void kftp_control_attach(KftpControl *c, int device_fd) {
         if (!c)
                 return;
+        atomic_store(&c->logged_in, false);
         atomic_store(&c->device_fd, device_fd);
         if (atomic_load(&c->cancelled))
-                cancel_session(device_fd);
+                cancel(device_fd, KFTP_CANCEL_SESSION);
+}
+
+void kftp_control_logged_in(KftpControl *c) {
+        if (c)
+                atomic_store(&c->logged_in, true);
+}
+
+void kftp_control_submitted(const KftpControl *c) {
+        int fd = c ? atomic_load(&c->device_fd) : -1;
+
+        if (fd >= 0 && atomic_load(&c->cancelled))
+                cancel(fd, KFTP_CANCEL_ALL);
 }
 
 void kftp_control_detach(KftpControl *c) {

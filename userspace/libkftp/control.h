@@ -15,6 +15,10 @@ int kftp_control_fd(const KftpControl *c);
  * attach as well. Only after detach may the descriptor be closed.
  */
 void kftp_control_attach(KftpControl *c, int device_fd);
+/* From now on a cancellation ends the session's requests, and only a second one the session. */
+void kftp_control_logged_in(KftpControl *c);
+/* Between a look at kftp_control_cancelled and this there may have been a cancellation that had nothing to cancel yet. */
+void kftp_control_submitted(const KftpControl *c);
 void kftp_control_detach(KftpControl *c);
 
 /* Sleeps unless cancelled: 0, or -ECANCELED. */

@@ -19,7 +19,7 @@ static uint64_t timeout(const KftpOptions *o) {
 
 /* Whether it can be done through a proxy at all. */
 static int check(const char *host, const KftpOptions *o, KftpFailure *f) {
-        if (o->data_mode == KFTP_DATA_ACTIVE)
+        if (o->data_mode == KFTP_DATA_ACTIVE || o->data_mode == KFTP_DATA_ACTIVE_FIRST)
                 return kftp_failure_set(f, KFTP_CLASS_USAGE, -EINVAL, false,
                                         "active data connections cannot go through the proxy %s, the server would connect to us: "
                                         "leave --active out, or do without the proxy (--proxy=)", o->proxy->name);

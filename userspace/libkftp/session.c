@@ -14,11 +14,12 @@
 
 #define PROGRESS_SHOWN_MS 100           /* somebody watches */
 #define PROGRESS_MS 1000
+#define ABORT_MS 5000                   /* somebody waits for the command to end */
 #define QUIT_USEC (USEC_PER_SEC)
 
 /* A call that failed because the session was cancelled before it. */
 static int interrupted(KftpFailure *f) {
-        return kftp_failure_set(f, KFTP_CLASS_INTERRUPTED, -ECANCELED, false, "interrupted before the transfer began");
+        return kftp_failure_set(f, KFTP_CLASS_INTERRUPTED, -ECANCELED, false, "interrupted");
 }
 
 static int session_check(KftpSession *s, KftpFailure *f) {
@@ -80,6 +81,7 @@ int kftp_session_connect(KftpSession *s, const KftpSessionLogin *login, const st
                 .connect_ms = timeout_ms(o),
                 .reply_ms = timeout_ms(o),
                 .data_ms = timeout_ms(o),
+                .abort_ms = MIN2(timeout_ms(o), (uint32_t) ABORT_MS),
                 .progress_ms = o->callbacks.progress ? PROGRESS_SHOWN_MS : PROGRESS_MS,
         };
 
@@ -108,8 +110,12 @@ int kftp_session_connect(KftpSession *s, const KftpSessionLogin *login, const st
 }
 
 int kftp_session_submit(KftpSession *s, const struct kftp_submit *request, KftpFailure *f) {
-        int r = ioctl(s->fd, KFTP_SUBMIT, request) < 0 ? -errno : 0;
+        int r;
 
+        if (kftp_control_cancelled(s->control))
+                return interrupted(f);
+        r = ioctl(s->fd, KFTP_SUBMIT, request) < 0 ? -errno : 0;
+        kftp_control_submitted(s->control);
         if (r < 0)
                 return kftp_control_cancelled(s->control) ? interrupted(f) : kftp_failure_submit(f, r);
         return 0;
@@ -177,14 +183,15 @@ void kftp_session_tell_line(const KftpSession *s, const KftpCallbacks *callbacks
 void kftp_session_quit(KftpSession *s, const KftpCallbacks *callbacks) {
         struct kftp_submit quit = { .size = sizeof(quit), .op = KFTP_OP_QUIT, .fd = -1 };
         uint64_t end = now_usec() + QUIT_USEC;
+        bool cancelled = kftp_control_cancelled(s->control);
         struct pollfd p[] = {
-                { .fd = s->fd,                         .events = POLLIN },
-                { .fd = kftp_control_fd(s->control),   .events = POLLIN },
+                { .fd = s->fd,                                          .events = POLLIN },
+                { .fd = cancelled ? -1 : kftp_control_fd(s->control),   .events = POLLIN },
         };
 
         if (s->fd < 0 || s->closed || ioctl(s->fd, KFTP_SUBMIT, &quit) < 0)
                 return;
-        while (!s->closed && !kftp_control_cancelled(s->control)) {
+        while (!s->closed && kftp_control_cancelled(s->control) == cancelled) {
                 uint64_t now = now_usec();
                 int r = session_step(s, 0, KFTP_RUN_NONBLOCK);
 
