@@ -33,7 +33,7 @@ check:
 	@tests/check
 
 check-unit: unit
-	tests/run-cmocka $(B)/results/unit 120 $(UNIT_TESTS)
+	tests/run-cmocka -j4 $(B)/results/unit 120 $(UNIT_TESTS)
 
 check-fast: fast-inputs
 	tests/fast $(ARGS)

@@ -69,6 +69,18 @@ void doctor_check_module(Doctor *d) {
                 explain_absence(d);
 }
 
+/*
+ * Takes the old module away and loads the new one. kftpd goes with the device, and comes back with it only if
+ * udev has a rule for that; so it is started, where it is wanted.
+ */
+static const char *mend_reload(void) {
+        _cleanup_free_ char *enabled = doctor_ask((const char *const[]) { "systemctl", "is-enabled", "kftpd.service", NULL });
+
+        if (enabled && streq(enabled, "enabled"))
+                return "sudo modprobe -r kftp && sudo modprobe kftp && sudo systemctl start kftpd";
+        return "sudo modprobe -r kftp && sudo modprobe kftp";
+}
+
 void doctor_check_version(Doctor *d) {
         _cleanup_free_ char *version = NULL;
 
@@ -76,7 +88,7 @@ void doctor_check_version(Doctor *d) {
                 return;
         version = doctor_read_line(MODULE_DIRECTORY "/version");
         if (!version || !streq(version, KFTP_VERSION))
-                doctor_fail(d, "version", "sudo modprobe -r kftp && sudo modprobe kftp", "the loaded module is version %s, this program %s",
+                doctor_fail(d, "version", mend_reload(), "the loaded module is version %s, this program %s",
                             version ?: "unknown", KFTP_VERSION);
         else
                 doctor_ok("version", "%s, the module and this program", version);
@@ -114,10 +126,10 @@ static void ask_device(Doctor *d) {
         struct kftp_info info = { .size = sizeof(info) };
 
         if (ioctl(d->device_fd, KFTP_INFO, &info) < 0)
-                doctor_fail(d, "interface", "sudo modprobe -r kftp && sudo modprobe kftp", "%s does not answer as kftp's: %s",
+                doctor_fail(d, "interface", mend_reload(), "%s does not answer as kftp's: %s",
                             KFTP_DEVICE, strerror(errno));
         else if (info.abi != KFTP_ABI_VERSION)
-                doctor_fail(d, "interface", "sudo modprobe -r kftp && sudo modprobe kftp",
+                doctor_fail(d, "interface", mend_reload(),
                             "the module speaks version %u, this program version %d", info.abi, KFTP_ABI_VERSION);
         else
                 describe(&info);

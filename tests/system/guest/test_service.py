@@ -38,6 +38,22 @@ def test_the_daemon_comes_and_goes_with_the_module():
     assert run("stat", "-c", "%G", "/dev/kftp").stdout.strip() == "kftp-users"
 
 
+def test_doctor_says_how_to_reload_the_module_where_the_daemon_is_enabled(tmp_path):
+    other = tmp_path / "version"
+    other.write_text("0.0.1\n")
+    run("mount", "--bind", other, "/sys/module/kftp/version")
+    try:
+        said = run("kftp", "doctor", check=False).stdout
+        assert "the loaded module is version 0.0.1" in said
+        assert "-> sudo modprobe -r kftp && sudo modprobe kftp && sudo systemctl start kftpd\n" in said
+        run("systemctl", "disable", "kftpd")
+        said = run("kftp", "doctor", check=False).stdout
+        assert "-> sudo modprobe -r kftp && sudo modprobe kftp\n" in said
+    finally:
+        run("umount", "/sys/module/kftp/version")
+        run("systemctl", "enable", "kftpd")
+
+
 def test_a_disabled_daemon_stays_away():
     run("systemctl", "disable", "--now", "kftpd")
     run("rmmod", "kftp")
