@@ -350,6 +350,14 @@ def test_C25_neither_is_sent_unless_listed(guide):
     assert "CLNT" not in done.verbs and "OPTS" not in done.verbs
 
 
+@each("languages, sent", [("LANG EN;FR*", True), ("LANG EN*;FR", False), ("LANG FR*;DE", False), ("LANG EN;FR", False)],
+      ids=["French", "English", "no-English", "none"], quick=4)
+def test_C25_LANG_EN_where_another_language_is_spoken(languages, sent, guide):
+    """What is understood of a refusal is understood in English."""
+    done = guide.get({"LANG": b"500 No\r\n"}, features=[*FEATURES, languages])
+    assert done.commands.count("LANG EN") == int(sent) and done.verbs.count("LANG") == int(sent)
+
+
 @each("reply", [b"220 That one\r\n", b"504 No such host\r\n", b"500 What?\r\n"], ids=["220", "504", "500"])
 def test_C26_HOST_goes_before_USER(reply, guide):
     done = guide.get({"HOST": reply}, host="localhost", features=[*FEATURES, "HOST"])

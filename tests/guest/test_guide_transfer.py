@@ -164,6 +164,7 @@ ABOR_REPLIES = {
     "451": script(end_data, say(b"451 Broken\r\n")),
     "426-225": script(end_data, say(b"426 Aborted\r\n225 ABOR done\r\n")),
     "550-500": script(end_data, say(b"550 Write error\r\n500 ABOR?\r\n")),
+    "150-426-226": script(say(b"150 Here\r\n"), end_data, say(b"426 Aborted\r\n226 ABOR done\r\n")),
     "350": script(end_data, say(b"350 What now?\r\n")),
     "gone": cut,
 }
