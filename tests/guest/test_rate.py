@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""--limit-rate: how fast data moves, in both directions."""
+"""--limit-rate: how fast data moves at most, in both directions. How exactly, test-stream-parts.c has with a clock of
+its own: a busy machine only makes it slower."""
 import signal
 import time
 
@@ -10,11 +11,8 @@ from support import pattern
 
 RATE = 100 * 1024
 DATA = pattern(3 * RATE)
-
-
-def assert_rate(seconds_of_transfer):
-    """Three seconds' worth of data."""
-    assert 3 * 0.95 < seconds_of_transfer < 3 * 1.05
+#: that much takes so long, give or take one slice of 0.1 s
+LEAST = 2.85
 
 
 @pytest.fixture
@@ -26,20 +24,19 @@ def server():
 def test_download(kftp, target, server):
     result = kftp.get("--json", "--limit-rate=100K", server.url("file")).assert_done()
     assert (target / "file").read_bytes() == DATA
-    assert_rate(len(DATA) / result.json["rate"])
+    assert len(DATA) / result.json["rate"] > LEAST
 
 
 def test_upload(kftp, target, server):
     (target / "up").write_bytes(DATA)
     result = kftp.verb("put", "--json", "--limit-rate=100K", "up", server.url("up")).assert_done()
     assert server.files["up"] == DATA
-    # the last slice is not waited for
-    assert 2.7 < len(DATA) / result.json["rate"] < 3.15
+    assert len(DATA) / result.json["rate"] > LEAST
 
 
 def test_stream(kftp, server):
     result = kftp.verb("cat", "--limit-rate=100K", server.url("file")).assert_done()
-    assert result.seconds > 2.8
+    assert result.seconds > LEAST
 
 
 def test_a_limit_that_is_not_reached(kftp, target, server):
