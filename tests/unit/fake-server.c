@@ -222,16 +222,42 @@ static int rename_file(const struct kftp_submit *q, const char *path, KftpDone *
         return reply(d, 250);
 }
 
+/* Done; whether the client hears of it is another question. */
+static int changed(KftpDone *d, unsigned code) {
+        if (!fake_server.cut_in_change)
+                return reply(d, code);
+        fake_server.cut_in_change = false;
+        return cut(d);
+}
+
+static int remove_it(const char *verb, const char *path, bool directory, KftpDone *d) {
+        FakeFile *f = find(path);
+
+        note_request(verb, path);
+        if (!f || f->directory != directory || fake_server.no_dele)
+                return reply(d, 550);
+        drop(f);
+        return changed(d, 250);
+}
+
+static int make_directory(const char *path, KftpDone *d) {
+        note_request("MKD", path);
+        if (find(path))
+                return reply(d, 550);
+        fake_server_add_directory(path);
+        return changed(d, 257);
+}
+
 static int change(const struct kftp_submit *q, const char *path, KftpDone *d) {
         FakeFile *f = find(path);
 
         switch (q->op) {
         case KFTP_OP_DELE:
-                note_request("DELE", path);
-                if (!f || fake_server.no_dele)
-                        return reply(d, 550);
-                drop(f);
-                return reply(d, 250);
+                return remove_it("DELE", path, false, d);
+        case KFTP_OP_RMD:
+                return remove_it("RMD", path, true, d);
+        case KFTP_OP_MKD:
+                return make_directory(path, d);
         case KFTP_OP_MFMT:
                 note_request("MFMT", path);
                 if (fake_server.no_mfmt || !f)
@@ -249,17 +275,64 @@ static int change(const struct kftp_submit *q, const char *path, KftpDone *d) {
         }
 }
 
+/* What is directly below a directory. */
+static int list(const struct kftp_submit *q, const char *path, KftpDone *d) {
+        size_t n = strlen(path), at = 0;
+        FakeFile *directory = find(path);
+
+        note_request("MLSD", path);
+        if (*path && !directory)
+                return reply(d, 550);
+        if (directory && !directory->directory)
+                return reply(d, 501);
+        for (size_t i = 0; i < FAKE_FILES_MAX; i++) {
+                const FakeFile *f = &fake_server.files[i];
+                const char *name = f->path && startswith(f->path, path) ? f->path + n : "";
+
+                name += n > 0 && *name == '/';
+                if (*name && !strchr(name, '/') && (n == 0 || f->path[n] == '/'))
+                        at += (size_t) dprintf(q->fd, "type=%s;size=%zu; %s\r\n", f->directory ? "dir" : "file", f->size, name);
+        }
+        d->bytes = at;
+        return reply(d, 226);
+}
+
+static int quote(const char *line, KftpWatch *watch, KftpDone *d) {
+        bool known = streq(line, "SITE HELP");
+
+        note_request("RAW", line);
+        if (watch && watch->line && known)
+                watch->line(watch->userdata, "214-First", strlen("214-First"));
+        reply(d, known ? 214 : 500);
+        if (watch && watch->line)
+                watch->line(watch->userdata, d->text, d->text_len);
+        return d->error;
+}
+
 static int retrieve(const struct kftp_submit *q, const char *path, KftpDone *d) {
         FakeFile *f = find(path);
+        size_t n;
 
         note_request("RETR", path);
         if (!f || f->directory)
                 return reply(d, 550);
-        assert_int_equal(pwrite(q->fd, f->data + q->offset, f->size - q->offset, (off_t) q->offset), f->size - q->offset);
-        d->bytes = f->size - q->offset;
         d->has_size = d->has_mtime = true;
         d->size = f->size;
         d->mtime = f->mtime;
+        if (q->offset > f->size) {
+                d->error = -ESPIPE;
+                return d->error;
+        }
+        n = f->size - q->offset;
+        n = q->length > 0 ? MIN2(n, (size_t) q->length) : n;
+        if (fake_server.cuts > 0)
+                n = MIN2(n, fake_server.cut_after);
+        assert_int_equal(pwrite(q->fd, f->data + q->offset, n, (off_t) q->offset), n);
+        d->bytes = n;
+        if (fake_server.cuts > 0) {
+                fake_server.cuts--;
+                return cut(d);
+        }
         return reply(d, 226);
 }
 
@@ -283,6 +356,10 @@ static int serve(const struct kftp_submit *q, const char *path, KftpWatch *watch
                 return retrieve(q, path, d);
         case KFTP_OP_RENAME:
                 return rename_file(q, path, d);
+        case KFTP_OP_MLSD:
+                return list(q, path, d);
+        case KFTP_OP_RAW:
+                return quote(path, watch, d);
         case KFTP_OP_PWD:
                 d->reply = 257;
                 d->text_len = (size_t) snprintf(d->text, sizeof(d->text), "257 \"/home\"");
@@ -369,7 +446,7 @@ int kftp_connection_open(KftpConnection **ret, const KftpUrl *url, const KftpOpt
 
 int kftp_connection_info(KftpConnection *c, struct kftp_info *ret) {
         (void) c;
-        *ret = (struct kftp_info) { .size = sizeof(*ret) };
+        *ret = (struct kftp_info) { .size = sizeof(*ret), .feat = fake_server.feat };
         return 0;
 }
 

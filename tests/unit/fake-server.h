@@ -29,6 +29,7 @@ typedef struct FakeFile {
 typedef struct FakeServer {
         FakeFile files[FAKE_FILES_MAX];
         char *log;                      /* "SIZE x\n" for each request */
+        uint64_t feat;                  /* KFTP_FEAT_* */
         unsigned connections;           /* opened */
 
         bool no_size;                   /* SIZE: 500 */
@@ -45,6 +46,7 @@ typedef struct FakeServer {
         unsigned cuts;                  /* so many uploads lose their connection ... */
         size_t cut_after;               /* ... after so many bytes */
         bool cut_in_rename;             /* the next rename is done, but its reply is lost */
+        bool cut_in_change;             /* the same of the next DELE, MKD or RMD */
         bool hangs_up;                  /* the next request on an open connection finds it dead */
         unsigned busy_logins;           /* so many log-ins get 421 */
         bool refuses_login;

@@ -12,6 +12,7 @@
 
 #include "kftp/get.h"
 #include "kftp/options.h"
+#include "kftp/put.h"
 #include "util.h"
 
 #define ARGUMENTS_MAX 16
@@ -21,6 +22,7 @@ static int parse(const char *line, Arguments *ret, char **error) {
         static char words[512], *argv[ARGUMENTS_MAX + 1];
         char *rest = words, *word;
         int argc = 0, r;
+        PutWords unused_put;
         GetWords unused;
 
         assert_true(strlen(line) < sizeof(words));
@@ -29,6 +31,8 @@ static int parse(const char *line, Arguments *ret, char **error) {
                 argv[argc++] = word;
         argv[argc] = NULL;
         r = arguments_parse(argc, argv, streq(argv[0], "put") ? VERB_PUT : VERB_GET, ret, error);
+        if (r >= 0 && streq(argv[0], "put"))
+                return put_words(ret, &unused_put, error);
         if (r >= 0 && streq(argv[0], "get"))
                 r = get_words(ret, &unused, error);
         return r;
@@ -131,6 +135,14 @@ static const struct {
         { "get ftp://h/f b ftp://h/g",          "'b' is no URL"                         },
         { "get --mtime a",                      "get has no option --mtime"             },
         { "put --range a b",                    "put has no option --range"             },
+        { "put",                                "FILE and URL are missing"              },
+        { "put a",                              "the URL is missing"                    },
+        { "put ftp://h/",                       "FILE is missing"                       },
+        { "put a b c",                          "'c', is no URL"                        },
+        { "put a ftp://h/ ftp://h/",            "stands where a FILE has to"            },
+        { "put a - ftp://h/",                   "cannot be one of several"              },
+        { "put --append --unique a ftp://h/",   "exclude each other"                    },
+        { "put -c --in-place a ftp://h/",       "--resume needs the temporary name"     },
         { "put --mode=888 a b",                 "--mode=888:"                           },
         { "put --mode=10000 a b",               "--mode=10000:"                         },
         { "put --mode= a b",                    "--mode=:"                              },
@@ -202,6 +214,8 @@ static void test_several_urls(void **state) {
 
 static void test_put(void **state) {
         Arguments a = parse_good("put -c --mtime --mode=0640 file ftp://h/d/");
+        PutWords w;
+        char *error;
 
         (void) state;
         assert_true(a.resume && a.mtime && a.mode.given);
@@ -213,6 +227,18 @@ static void test_put(void **state) {
         assert_true(parse_good("put --no-temp a b").in_place);
         assert_true(parse_good("put --append a b").append);
         assert_true(parse_good("put --unique a b").unique);
+        assert_int_equal(put_words(&a, &w, &error), 0);
+        assert_int_equal(w.n_files, 1);
+        assert_string_equal(w.url, "ftp://h/d/");
+        assert_int_equal(w.options.way, KFTP_PUT_TEMPORARY);
+        assert_true(w.options.mtime && w.options.has_mode && w.options.mode == 0640 && !w.options.directory);
+        a = parse_good("put --append - ftp://h/f");
+        assert_int_equal(put_words(&a, &w, &error), 0);
+        assert_int_equal(w.options.way, KFTP_PUT_APPEND);
+        a = parse_good("put x y ftp://h/d");
+        assert_int_equal(put_words(&a, &w, &error), 0);
+        assert_int_equal(w.n_files, 2);
+        assert_true(w.options.directory);
         a = parse_good("put --mode=0 a b");
         assert_true(a.mode.given && a.mode.mode == 0);
 }
