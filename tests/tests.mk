@@ -6,9 +6,11 @@
 #   make check-fast     the device and the command in a guest with this machine's root
 #   make check-slow     the command's slow tests, in the same guest
 #   make check-matrix   the module built for and booted on the kernels of four Debian suites
+#   make check-sanitize the same tests on a kernel with KASAN, lockdep, kmemleak and UBSAN, built once
 #   make soak           long counts, by hand
 
 include tests/device/device.mk
+include tests/sanitize/sanitize.mk
 
 # The kernel that test guests boot: the stock one that belongs to the headers in use.
 VM_KERNEL := $(B)/vm/kernel

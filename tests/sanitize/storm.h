@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdint.h>
+
+/* A generator of its own for each thread, so that a seed gives the same choices. */
+typedef struct Dice {
+        unsigned state;
+} Dice;
+
+static inline unsigned pick(Dice *d, unsigned n) {
+        d->state = d->state * 1664525u + 1013904223u;
+        return (unsigned) (((uint64_t) (d->state >> 8) * n) >> 24);
+}
+
+/* Now and then: once in so many times. */
+static inline int once_in(Dice *d, unsigned n) {
+        return pick(d, n) == 0;
+}
+
+/* A process that listens on 127.0.0.1, and does with whoever comes what it likes. Returns the port. */
+uint16_t storm_server(unsigned seed);
