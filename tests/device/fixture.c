@@ -119,6 +119,9 @@ static void close_files(void) {
         for (size_t i = 0; i < opened.n_fds; i++)
                 close(opened.fds[i]);
         opened.n_fds = 0;
+}
+
+static void remove_directory(void) {
         if (opened.directory[0]) {
                 umount2(opened.directory, MNT_DETACH);
                 rmdir(opened.directory);
@@ -142,11 +145,12 @@ int test_end(void **state) {
                 slowfs_open_gate(opened.slow);
         runners_stop();
         sessions_close();
+        close_files();  /* there may be connections to the peers among them */
         if (opened.slow)
                 slowfs_stop(opened.slow);
         opened.slow = NULL;
         good = stop_peers();
-        close_files();
+        remove_directory();
         good = module_unused() && good;
         alarm(0);
         return good ? 0 : -1;
