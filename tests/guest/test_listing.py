@@ -61,6 +61,14 @@ def test_lines_that_cannot_be_read_are_told_and_do_no_harm(guide):
     assert listed.stderr.count("\n") == 1
 
 
+def test_a_server_that_shows_only_so_many(kftp):
+    """Pure-FTPd says so in the middle of its reply."""
+    reply = b"226-Output truncated to 3 matches\r\n226 3 matches total\r\n"
+    with ScriptedServer({}, {"LIST": listing(UNIX, reply)}) as server:
+        failed = kftp.verb("ls", "--json", server.url()).assert_failed(1)
+    assert len(failed.json) == 3 and "Output truncated to 3 matches" in failed.stderr
+
+
 def test_an_unknown_format_is_a_failure(guide):
     failed = guide.listing({"LIST": listing(b"what is\r\nthis?\r\n")}, status=1)
     assert '"what is"' in failed.stderr and failed.stdout == ""

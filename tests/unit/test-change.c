@@ -88,6 +88,17 @@ static void test_words(void **state) {
         }
 }
 
+static void test_truncated(void **state) {
+        static const char yes[] = "226-Output truncated to 10000 matches", no[] = "226 10000 matches total",
+                name[] = "150 Output truncated to 10";
+
+        (void) state;
+        assert_true(kftp_reply_says_truncated(yes, strlen(yes)));
+        assert_false(kftp_reply_says_truncated(no, strlen(no)));
+        assert_false(kftp_reply_says_truncated(name, strlen(name)));
+        assert_false(kftp_reply_says_truncated("", 0));
+}
+
 static void test_unimplemented(void **state) {
         (void) state;
         assert_true(kftp_reply_unimplemented(500));
@@ -182,6 +193,7 @@ int main(void) {
                 cmocka_unit_test(test_working_directory),
                 cmocka_unit_test(test_working_directory_with_nul),
                 cmocka_unit_test(test_words),
+                cmocka_unit_test(test_truncated),
                 cmocka_unit_test(test_unimplemented),
                 cmocka_unit_test(test_special_paths),
                 cmocka_unit_test(test_strip),

@@ -14,10 +14,14 @@ static int cannot_write(int error) {
 }
 
 /* An incomplete listing has to be known for one. */
-static void warn(const KftpListing *l) {
+static int warn(const KftpListing *l) {
         if (l->bad > 0)
                 fprintf(stderr, "kftp: %" PRIu64 " of the server's lines left out because they cannot be read; the first is \"%s\"\n",
                         l->bad, strempty(l->bad_line));
+        if (!l->truncated)
+                return 0;
+        fprintf(stderr, "kftp: the listing is not complete, the server shows no more: \"%s\"\n", l->truncated);
+        return KFTP_CLASS_OTHER;
 }
 
 static LsOutput output(const Arguments *a) {
@@ -44,8 +48,7 @@ static int list(Run *run, const KftpUrl *url) {
                 class = run_show_failure(run, &listing.failure, listing.attempts, NULL);
         else {
                 r = ls_end(&o);
-                class = r < 0 ? cannot_write(r) : 0;
-                warn(&listing);
+                class = r < 0 ? cannot_write(r) : warn(&listing);
         }
         kftp_listing_done(&listing);
         return class;

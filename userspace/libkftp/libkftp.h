@@ -295,6 +295,7 @@ typedef struct KftpListing {
         uint64_t entries;
         uint64_t bad;                   /* lines that could not be read: the listing may lack as many entries */
         char *bad_line;                 /* the first of them, escaped, or NULL */
+        char *truncated;                /* the server has left entries out: how it says so, escaped, or NULL */
         bool file;                      /* url names a file: the one entry is that file */
         unsigned attempts;
         KftpFailure failure;            /* class KFTP_CLASS_OK on success */

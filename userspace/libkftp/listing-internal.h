@@ -15,6 +15,7 @@ typedef struct Listing {
         int fd;                         /* the listing as the server sent it */
         KftpListSource source;
         uint64_t bytes;                 /* of it */
+        char *truncated;                /* the server's line that says that it is not all, or NULL */
         const char *only;               /* the one name that is asked for, in the listing of its directory */
         bool file;                      /* path is no directory: the one entry is it */
 } Listing;
@@ -34,6 +35,8 @@ bool kftp_reply_unimplemented(unsigned reply);
 bool kftp_reply_says_empty(const char *text, size_t n);
 /* Says that something is not there. */
 bool kftp_reply_says_missing(const char *text, size_t n);
+/* A line of the final reply that tells of entries left out: Pure-FTPd's "226-Output truncated to 10000 matches". */
+bool kftp_reply_says_truncated(const char *text, size_t n);
 /* A path that some server's LIST takes for an option, a pattern or several words. */
 bool kftp_path_is_special(const char *path, bool spaces);
 

@@ -40,6 +40,12 @@ bool kftp_reply_says_missing(const char *text, size_t n) {
         return contains(text, n, missing_words, ELEMENTS(missing_words));
 }
 
+bool kftp_reply_says_truncated(const char *text, size_t n) {
+        static const char *const words[] = { "output truncated", "listing truncated", "truncated to " };
+
+        return n > 4 && text[0] == '2' && contains(text, n, words, ELEMENTS(words));
+}
+
 bool kftp_path_is_special(const char *path, bool spaces) {
         return path[0] == '-' || path[0] == '~' || strpbrk(path, "*?[]{}\\") || (spaces && strpbrk(path, " \t"));
 }

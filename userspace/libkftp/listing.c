@@ -18,19 +18,31 @@
 
 /* ---- What the ways of asking share ----------------------------------------------------------- */
 
+/* Only the reply says that a listing is not complete, in a line that need not be its last one. */
+static void note_line(void *userdata, const char *text, size_t n) {
+        Listing *l = userdata;
+
+        if (!l->truncated && kftp_reply_says_truncated(text, n))
+                l->truncated = kftp_escape(text, n);
+}
+
 int kftp_listing_receive(Listing *l, enum kftp_op op, const char *path, KftpDone *done, KftpFailure *f) {
         struct kftp_submit request = kftp_request(op, path && *path ? path : NULL);
+        bool data = op != KFTP_OP_MLST && op != KFTP_OP_STAT;
+        KftpWatch watch = { .line = data ? note_line : NULL, .userdata = l };
         KftpDone own;
         int r;
 
         done = done ?: &own;
         *done = (KftpDone) {};
         l->bytes = 0;
+        free(l->truncated);
+        l->truncated = NULL;
         if (ftruncate(l->fd, 0) < 0)
                 return kftp_failure_local(f, -errno, "cannot empty the listing's memory");
         request.fd = l->fd;
         request.length = MAX_BYTES;
-        r = kftp_connection_transfer(l->connection, &request, "the memory for the listing", NULL, done, f);
+        r = kftp_connection_transfer(l->connection, &request, "the memory for the listing", &watch, done, f);
         if (r < 0 && done->error == -EMSGSIZE && done->bytes >= MAX_BYTES) {
                 char limit[KFTP_FORMAT_MAX];
 
@@ -127,7 +139,7 @@ static int not_understood(const Listing *l, const KftpListSummary *s, KftpFailur
                                 "the listing of \"%s\" from %s is in a format that kftp does not know: \"%s\"", l->path, l->remote, line);
 }
 
-static int hand_out(const Listing *l, KftpEntryCallback callback, void *userdata, KftpListing *ret) {
+static int hand_out(Listing *l, KftpEntryCallback callback, void *userdata, KftpListing *ret) {
         _cleanup_(kftp_list_summary_done) KftpListSummary s = {};
         int r;
 
@@ -135,6 +147,7 @@ static int hand_out(const Listing *l, KftpEntryCallback callback, void *userdata
         ret->format = s.format ? s.format->name : NULL;
         ret->entries = s.entries;
         ret->file = l->file;
+        ret->truncated = l->bytes > 0 ? STEAL_PTR(l->truncated) : NULL;
         if (r < 0) {
                 ret->failure.class = KFTP_CLASS_LOCAL;
                 ret->failure.error = r;
@@ -164,14 +177,17 @@ int kftp_client_list(
         if (fd < 0 || !remote)
                 return kftp_failure_local(&ret->failure, fd < 0 ? -errno : -ENOMEM, "no memory for the listing");
         r = kftp_client_do(c, url, fetch, &l, &ret->attempts, &ret->failure);
-        if (r < 0)
-                return r;
-        kftp_failure_done(&ret->failure);
-        return hand_out(&l, callback, userdata, ret);
+        if (r >= 0) {
+                kftp_failure_done(&ret->failure);
+                r = hand_out(&l, callback, userdata, ret);
+        }
+        free(l.truncated);
+        return r < 0 ? r : 0;
 }
 
 void kftp_listing_done(KftpListing *l) {
         free(l->bad_line);
+        free(l->truncated);
         kftp_failure_done(&l->failure);
         *l = (KftpListing) {};
 }
