@@ -86,7 +86,8 @@ bool kftp_raw_is_allowed(const char *line, size_t len)
 {
 	size_t n, i;
 
-	for (n = 0; n < len && isalpha(line[n]); n++)
+	/* ASCII's letters: Telnet's commands are letters in Latin-1 */
+	for (n = 0; n < len && isascii(line[n]) && isalpha(line[n]); n++)
 		;
 	if (!n || (n < len && line[n] != ' '))
 		return false;
