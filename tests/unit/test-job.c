@@ -108,7 +108,7 @@ static void test_everything(void **state) {
         assert_string_equal(j->url.path, "/abs/a b.csv");
         assert_string_equal(j->user, "reports");
         assert_string_equal(j->password_file, "/etc/kftp/acme.pw");
-        assert_int_equal(j->data_mode, KFTP_DATA_ACTIVE);
+        assert_int_equal(j->data_mode, KFTP_DATA_ACTIVE_FIRST);
         assert_string_equal(j->path, "/srv/ftp/b.csv");
         kftp_job_free(j);
 }

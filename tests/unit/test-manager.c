@@ -48,7 +48,7 @@ static void test_fields(void **state) {
         daemon_start(d);
         put_job(d, "acme", "ok", "[Job]\nRetries=7\nRetrySec=2s\n[Source]\nUser=u\nDataConnection=active\n");
         daemon_expect(d, 1, JOB_DONE, NULL);
-        daemon_expect(d, 1, "CALL acme.csv retries=0 retry_usec=0 resume=1 user=u password=- mode=2", NULL);
+        daemon_expect(d, 1, "CALL acme.csv retries=0 retry_usec=0 resume=1 user=u password=- mode=3", NULL);
 
         assert_true(asprintf(&out, "KFTP_LOCAL=%s/out/acme.csv", d->directory) > 0);
         assert_true(asprintf(&text, "MESSAGE=acme: ok/acme.csv -> %s/out/acme.csv: 11 B in 3.1 s (1.0 MiB/s), resumed at 4 B",

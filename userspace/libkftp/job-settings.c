@@ -222,7 +222,7 @@ static void parse_data_connection(JobParser *p, const JobSetting *s, const JobIt
         static const char *const modes[] = {
                 [KFTP_DATA_AUTO] = "auto",
                 [KFTP_DATA_PASSIVE] = "passive",
-                [KFTP_DATA_ACTIVE] = "active",
+                [KFTP_DATA_ACTIVE_FIRST] = "active",
         };
 
         (void) s;
@@ -230,7 +230,7 @@ static void parse_data_connection(JobParser *p, const JobSetting *s, const JobIt
                 p->job->data_mode = KFTP_DATA_AUTO;
         else {
                 for (unsigned i = 0; i < ELEMENTS(modes); i++)
-                        if (streq(item->value, modes[i])) {
+                        if (streq_ptr(item->value, modes[i])) {
                                 p->job->data_mode = i;
                                 return;
                         }
