@@ -68,14 +68,28 @@ static int report(const Run *run, const char *url, const KftpResult *result) {
         return class != KFTP_CLASS_OK ? class : KFTP_CLASS_LOCAL;
 }
 
-static int get(Run *run, const char *text, const KftpUrl *url, const char *dest) {
+static bool is_same_login(const KftpUrl *a, const KftpUrl *b) {
+        return a && a->port == b->port && streq(a->host, b->host) && streq_ptr(a->user, b->user);
+}
+
+/* A password that was refused is not tried again: servers count, and lock people out. */
+static int skip(KftpFailure *f, const KftpUrl *url) {
+        _cleanup_free_ char *path = kftp_escape(url->path, strlen(url->path));
+
+        *f = (KftpFailure) { .class = KFTP_CLASS_AUTH, .error = -EKEYREJECTED };
+        if (asprintf(&f->text, "\"%s\" from %s not tried: the login was refused before", strempty(path), url->host) < 0)
+                f->text = NULL;
+        return -EKEYREJECTED;
+}
+
+static int get(Run *run, const char *text, const KftpUrl *url, const char *dest, const KftpUrl **refused) {
         const Arguments *a = &run->arguments;
         KftpResult result = {};
         int class;
 
         if (dest && streq(dest, "-"))
                 return cat_url(run, url);
-        if (run_log_in(run, url, &result.failure) >= 0) {
+        if ((is_same_login(*refused, url) ? skip(&result.failure, url) : run_log_in(run, url, &result.failure)) >= 0) {
                 progress_begin(&run->progress, url->base, !a->quiet && !a->no_progress);
                 if (a->part.text || cat_is_part(&a->part.range))
                         (void) kftp_client_get_part(run->client, url, dest, &a->part, &result);
@@ -84,6 +98,8 @@ static int get(Run *run, const char *text, const KftpUrl *url, const char *dest)
                 progress_end(&run->progress);
         }
         class = report(run, text, &result);
+        if (class == KFTP_CLASS_AUTH && result.peer.family == 0)
+                *refused = url;
         kftp_result_done(&result);
         return class;
 }
@@ -96,10 +112,11 @@ static bool goes_on(const GetWords *w, int class) {
 
 /* One that fails does not stop the rest, unless it was stopped itself. */
 static int get_all(Run *run, const GetWords *w, const KftpUrl *urls) {
+        const KftpUrl *refused = NULL;
         unsigned failed = 0;
 
         for (unsigned i = 0; i < w->n_urls; i++) {
-                int class = get(run, run->arguments.words[i], &urls[i], w->dest);
+                int class = get(run, run->arguments.words[i], &urls[i], w->dest, &refused);
 
                 if (class != 0 && (w->n_urls == 1 || !goes_on(w, class)))
                         return class;

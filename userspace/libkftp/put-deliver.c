@@ -102,6 +102,7 @@ static int take_final_name(KftpUpload *u, KftpFailure *f) {
         /* The new one has to be seen before the old one is given up. */
         if (is_there(u, u->target) && is_there(u, u->final))
                 return replace(u, f);
+        kftp_failure_add(f, "; --in-place does without renaming");
         return r;
 }
 
