@@ -354,7 +354,8 @@ static void test_connect_not_built(void **state) {
         assert_int_equal(connect_with(set_pipelining, 3), -EINVAL);
         assert_int_equal(connect_with(set_data_mode, KFTP_DATA_PASSIVE), 0);
         assert_int_equal(connect_with(set_data_mode, KFTP_DATA_ACTIVE), 0);
-        assert_int_equal(connect_with(set_data_mode, KFTP_DATA_ACTIVE + 1), -EINVAL);
+        assert_int_equal(connect_with(set_data_mode, KFTP_DATA_ACTIVE_FIRST), 0);
+        assert_int_equal(connect_with(set_data_mode, KFTP_DATA_ACTIVE_FIRST + 1), -EINVAL);
 }
 
 static void test_submit_not_built(void **state) {
