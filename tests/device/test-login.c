@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * From the greeting to CONNECTED: what servers answer to USER, PASS, ACCT, FEAT, OPTS and TYPE, and
- * what is made of it.
+ * what is made of it; and the commands that only some servers know.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -172,11 +172,113 @@ static void test_feat(void **state) {
         }
 }
 
+/* ---- HOST, CLNT, LANG, and when FEAT is asked for -------------------------------------------------- */
+
+/* What comes before USER needs FEAT before it; without a host's name nothing does. */
+static void test_optional_commands(void **state) {
+        static const struct {
+                const char *host;
+                const char *dialogue[24];
+        } rows[] = {
+                { NULL, { "> 220 Hello", "< USER user", "> 230 In", "< FEAT", "> 211-F\r\n HOST\r\n211 End", "< TYPE I",
+                          "> 200 I", NULL } },
+                { "ftp.example", { "> 220 Hello", "< FEAT", "> 211-F\r\n HOST\r\n211 End", "< HOST ftp.example", "> 220 Right",
+                                   "< USER user", "> 230 In", "< TYPE I", "> 200 I", NULL } },
+                /* Not known to be understood: not said. A refusal does no harm. */
+                { "ftp.example", { "> 220 Hello", "< FEAT", "> 211-F\r\n SIZE\r\n211 End", "< USER user", "> 230 In", "< TYPE I",
+                                   "> 200 I", NULL } },
+                { "ftp.example", { "> 220 Hello", "< FEAT", "> 211-F\r\n HOST\r\n211 End", "< HOST ftp.example", "> 504 Who?",
+                                   "< USER user", "> 230 In", "< TYPE I", "> 200 I", NULL } },
+                /* FEAT may be refused before the login and granted after it. */
+                { "ftp.example", { "> 220 Hello", "< FEAT", "> 530-Log\r\n CLNT\r\n530 in", "< USER user", "> 331 P", "< PASS secret",
+                                   "> 230 In", "< FEAT", "> 211-F\r\n HOST\r\n CLNT\r\n211 End", "< CLNT kftp", "> 200 Good",
+                                   "< TYPE I", "> 200 I", NULL } },
+                { "ftp.example", { "> 220 Hello", "< FEAT", "> 500 What?", "< USER user", "> 230 In", "< FEAT", "> 500 What?",
+                                   "< TYPE I", "> 200 I", NULL } },
+                /* In at once: too late for HOST. */
+                { "ftp.example", { "> 230 In", "< FEAT", "> 211-F\r\n HOST\r\n211 End", "< TYPE I", "> 200 I", NULL } },
+                { NULL, { "> 230 In", "< FEAT", "> 211-F\r\n CLNT\r\n UTF8\r\n LANG EN;FR*\r\n211 End", "< CLNT kftp", "> 500 So?",
+                          "< OPTS UTF8 ON", "> 202 Always", "< LANG EN", "> 200 Well", "< TYPE I", "> 200 I", NULL } },
+                /* It speaks English already, or not at all. */
+                { NULL, { "> 230 In", "< FEAT", "> 211-F\r\n LANG EN*;FR\r\n211 End", "< TYPE I", "> 200 I", NULL } },
+                { NULL, { "> 230 In", "< FEAT", "> 211-F\r\n LANG FR*;DE\r\n211 End", "< TYPE I", "> 200 I", NULL } },
+                /* NetWare 5 falls over FEAT. */
+                { "ftp.example", { "> 220 host NW 5 FTP server (NetWare v5.00) ready", "< USER user", "> 230 In", "< TYPE I",
+                                   "> 200 I", NULL } },
+                { NULL, { "> 220-Novell NetWare\r\n220 ready", "< USER user", "> 230 In", "< TYPE I", "> 200 I", NULL } },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+                struct kftp_connect c = connect_to_peer(test_peer("127.0.0.1", play, (void *) rows[i].dialogue));
+                Session *s;
+
+                c.host = (uintptr_t) rows[i].host;
+                c.host_len = rows[i].host ? strlen(rows[i].host) : 0;
+                s = session_armed(&c);
+                session_run(s);
+                if (s->result < 0 || s->event.type != KFTP_EVENT_CONNECTED)
+                        fail_msg("dialogue %zu: event %u, error %d, '%s'", i, s->event.type, s->event.error, s->text);
+                session_close(s);
+        }
+}
+
+static void test_host_form(void **state) {
+        static char long_host[KFTP_MAX_HOST + 1];
+        struct kftp_addr a = address_of("127.0.0.1", 21);
+        struct kftp_connect c = connect_to(&a);
+
+        (void) state;
+        memset(long_host, 'h', sizeof(long_host));
+        c.host = (uintptr_t) long_host;
+        c.host_len = KFTP_MAX_HOST + 1;
+        assert_int_equal(session_connect(session_open(), &c), -EINVAL);
+        c.host_len = KFTP_MAX_HOST;
+        assert_int_equal(session_connect(session_open(), &c), 0);
+        c.host = (uintptr_t) "ftp\r\nQUIT";
+        c.host_len = 9;
+        assert_int_equal(session_connect(session_open(), &c), -EINVAL);
+        c.host = 0;
+        assert_int_equal(session_connect(session_open(), &c), -EINVAL);
+        c.host = 8;
+        assert_int_equal(session_connect(session_open(), &c), -EFAULT);
+}
+
+/* PRET before the data connection, where it is announced; Pure-FTPd announces it and has no use for it. */
+static void test_pret(void **state) {
+        static const char *const pret[] = {
+                "> 230 In", "< FEAT", "> 211-F\r\n PRET\r\n211 End", "< TYPE I", "> 200 I", "< PRET RETR a b", "> 200 Good", "< EPSV",
+                "> 500 No", "< PASV", "> 500 No", "< EPRT *", "> 500 No", "< PORT *", "> 500 No",
+                "< PRET STOU", "> 501 So what", "< EPSV", "> 500 No", "< PASV", "> 500 No", "< EPRT *", "> 500 No", "< PORT *", "> 500 No",
+                NULL
+        };
+        static const char *const pure[] = {
+                "> 230-- Welcome to Pure-FTPd -\r\n230 In", "< FEAT", "> 211-F\r\n PRET\r\n211 End", "< TYPE I", "> 200 I", "< EPSV",
+                "> 500 No", "< PASV", "> 500 No", "< EPRT *", "> 500 No", "< PORT *", "> 500 No", NULL
+        };
+        struct kftp_connect c = connect_to_peer(test_peer("127.0.0.1", play, (void *) pret));
+        struct kftp_submit stou = request(KFTP_OP_STOU, local_file(), NULL, 2);
+        Session *s = session_ready(&c);
+
+        (void) state;
+        session_retr(s, local_file(), "a b", 1);
+        session_expect_done(s, 1, -EREMOTEIO);
+        assert_int_equal(session_submit(s, &stou), 0);
+        session_expect_done(s, 2, -EREMOTEIO);
+        c = connect_to_peer(test_peer("127.0.0.1", play, (void *) pure));
+        s = session_ready(&c);
+        session_retr(s, local_file(), "a b", 1);
+        session_expect_done(s, 1, -EREMOTEIO);
+}
+
 static const struct CMUnitTest tests[] = {
         DEVICE_TEST(test_ways_in),
         DEVICE_TEST(test_refusals),
         DEVICE_TEST(test_no_password),
         DEVICE_TEST(test_feat),
+        DEVICE_TEST(test_optional_commands),
+        DEVICE_TEST(test_host_form),
+        DEVICE_TEST(test_pret),
 };
 
 DEVICE_TESTS("login", tests)
