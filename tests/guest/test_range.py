@@ -40,6 +40,14 @@ def test_range_of_real_servers(any_server, home, kftp, target):
     assert same_bytes(home / "file", target / "whole")
 
 
+@pytest.mark.parametrize("rest", [b"502 No\r\n", b"554 Not there\r\n"])
+def test_a_server_without_restart(kftp, target, rest):
+    """What comes before is fetched and dropped."""
+    with ScriptedServer({"file": DATA}, {"REST": rest, "RETR": [cut_after(200_000), USUAL]}) as server:
+        kftp.get("--range=100000-250000", server.url("file"), retries=1).assert_done()
+    assert (target / "file").read_bytes() == DATA[100_000:250_001]
+
+
 def test_a_range_behind_the_end(kftp, target):
     with ScriptedServer({"file": DATA}) as server:
         failed = kftp.get("--range=300000-", server.url("file")).assert_failed(5)

@@ -36,6 +36,9 @@ typedef struct Stream {
         bool begun;                     /* begin is known */
         uint64_t begin, position;       /* in the remote file: of the part, and of what comes next */
         uint64_t offset;                /* where the running request began */
+        uint64_t dropped;               /* what lies before position was dropped up to there */
+        uint64_t resumed_from;          /* position when it began */
+        bool no_restart;                /* REST was refused: all that comes before is fetched, too, and dropped */
         uint64_t size;                  /* of the remote file when the first byte of it came */
         int64_t mtime;
         uint64_t usec;                  /* that data moved */
@@ -54,8 +57,17 @@ static uint64_t end_of(const Stream *s) {
 
 /* ---- From the window to the sink ------------------------------------------------------------- */
 
+static void give_back(const Stream *s, uint64_t from, uint64_t to) {
+        if (to > from)
+                (void) fallocate(s->window, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t) from, (off_t) (to - from));
+}
+
 /* Everything up to end has come. */
 static int flush(Stream *s, uint64_t end, KftpFailure *f) {
+        uint64_t unwanted = MIN2(end, s->position);
+
+        give_back(s, s->dropped, unwanted);
+        s->dropped = MAX2(s->dropped, unwanted);
         while (s->position < end) {
                 size_t n = (size_t) MIN2(end - s->position, (uint64_t) BUFFER_SIZE);
                 ssize_t k = pread(s->window, s->buffer, n, (off_t) s->position);
@@ -68,15 +80,16 @@ static int flush(Stream *s, uint64_t end, KftpFailure *f) {
                 r = kftp_sink_write(&s->sink, s->buffer, (size_t) k, f);
                 if (r < 0)
                         return r;
-                (void) fallocate(s->window, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t) s->position, (off_t) k);
+                give_back(s, s->position, s->position + (uint64_t) k);
                 s->position += (uint64_t) k;
+                s->dropped = s->position;
         }
         return 0;
 }
 
 /* What the server says of the file when the first byte comes is what it has to be for all others. */
 static void note_facts(Stream *s, bool has_size, uint64_t size, bool has_mtime, int64_t mtime) {
-        if (s->offset != s->begin)
+        if (s->resumed_from > s->begin)
                 return;
         if (has_size)
                 s->size = size;
@@ -88,7 +101,7 @@ static void tell_progress(const Stream *s, uint64_t nsec) {
         const KftpCallbacks *c = &s->options->callbacks;
         KftpProgress p = {
                 .bytes = s->position - s->begin,
-                .resumed_from = s->offset - s->begin,
+                .resumed_from = s->resumed_from - s->begin,
                 .total = s->size == KFTP_SIZE_UNKNOWN ? KFTP_SIZE_UNKNOWN : end_of(s) - MIN2(s->begin, end_of(s)),
                 .usec = nsec / NSEC_PER_USEC,
         };
@@ -146,9 +159,10 @@ static int make_request(Stream *s, KftpConnection *c, struct kftp_submit *ret, K
         *ret = kftp_request(KFTP_OP_RETR, s->url->path);
         ret->fd = s->window;
         ret->flags = KFTP_SUBMIT_ASK_SIZE | KFTP_SUBMIT_ASK_MTIME;
-        ret->offset = s->offset = s->position;
+        ret->offset = s->offset = s->dropped = s->no_restart ? 0 : s->position;
+        s->resumed_from = s->position;
         if (s->part->range.length > 0)
-                ret->length = s->begin + s->part->range.length - s->position;
+                ret->length = s->begin + s->part->range.length - s->offset;
         if (s->position == s->begin)
                 return 0;
         if (s->size == KFTP_SIZE_UNKNOWN || s->mtime == KFTP_MTIME_UNKNOWN)
@@ -177,8 +191,8 @@ static void note_done(Stream *s, const KftpDone *d) {
 
 /* What has come counts, however it ended; unless it could not be written. */
 static int judge(Stream *s, KftpConnection *c, const KftpDone *d, int r, KftpFailure *f) {
-        if (r < 0 && s->offset > s->begin && (d->error == -ESTALE || d->error == -ESPIPE))
-                return changed(s, c, d->error == -ESTALE ? "it is another file now" : "the server cannot begin in the middle of a file", f);
+        if (r < 0 && d->error == -ESTALE)
+                return changed(s, c, "it is another file now", f);
         if (r >= 0 || f->class == KFTP_CLASS_NETWORK || (f->class == KFTP_CLASS_INTEGRITY && s->position < s->size)) {
                 KftpFailure own = {};
                 int k = flush(s, s->offset + d->bytes, &own);
@@ -202,6 +216,11 @@ static int receive(Stream *s, KftpConnection *c, KftpFailure *f) {
         if (r < 0)
                 return r;
         r = kftp_connection_transfer(c, &request, "memory", &watch, &done, f);
+        if (r < 0 && done.error == -ESPIPE && !s->no_restart) {
+                kftp_failure_done(f);
+                s->no_restart = true;
+                return receive(s, c, f);
+        }
         note_done(s, &done);
         return judge(s, c, &done, r, f);
 }
