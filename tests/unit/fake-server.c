@@ -186,6 +186,8 @@ static int store(const struct kftp_submit *q, const char *verb, const char *path
         note_request(verb, path);
         if (append && fake_server.no_appe)
                 return reply(d, 502);
+        if ((append || q->offset > 0) && fake_server.no_restart)
+                return reply(d, 451);
         if ((fake_server.no_hidden && is_hidden(path)) || (f && f->directory))
                 return reply(d, 553);
         f = make(path);

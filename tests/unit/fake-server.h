@@ -35,6 +35,7 @@ typedef struct FakeServer {
         bool no_size;                   /* SIZE: 500 */
         bool no_rest;                   /* for uploads */
         bool no_appe;
+        bool no_restart;                /* STOR and APPE to what is there: 451 */
         bool no_hidden;                 /* names that begin with a dot: 553 */
         bool no_rename_over;
         bool no_dele;

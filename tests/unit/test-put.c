@@ -308,6 +308,20 @@ static void test_resume_by_neither(void **state) {
         assert_string_equal(fake_server_get("a"), "0123456789");
 }
 
+static void test_resume_forbidden(void **state) {
+        (void) state;
+        fake_server.no_restart = true;
+        test_write_file("a", "0123456789");
+        break_off(4);
+        options.resume = true;
+        assert_int_equal(put("a", "ftp://h/a"), KFTP_CLASS_OK);
+        assert_int_equal(result.attempts, 1);
+        assert_int_equal(fake_server_asked("STOR"), 3);
+        assert_int_equal(fake_server_asked("APPE"), 1);
+        assert_int_equal(result.resumed_from, 0);
+        assert_string_equal(fake_server_get("a"), "0123456789");
+}
+
 /* It cannot be told how much is there. */
 static void test_resume_without_size(void **state) {
         (void) state;
@@ -687,6 +701,7 @@ int main(void) {
                 WITH_SERVER(test_resume_of_what_is_complete),
                 WITH_SERVER(test_resume_by_append),
                 WITH_SERVER(test_resume_by_neither),
+                WITH_SERVER(test_resume_forbidden),
                 WITH_SERVER(test_resume_without_size),
                 WITH_SERVER(test_dead_connection),
                 WITH_SERVER(test_get_over_the_same_session),

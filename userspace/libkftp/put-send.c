@@ -131,6 +131,8 @@ static int choose_offset(KftpUpload *u, KftpFailure *f) {
 
         u->offset = 0;
         u->target = temporary ? u->temporary[u->chosen] : u->final;
+        if (u->afresh)
+                u->result->resumed_from = 0;
         if (!may_go_on(u))
                 return 0;
         r = kftp_remote_size(u->connection, u->target, &size, f);
@@ -168,21 +170,30 @@ static bool is_name_refused(const KftpUpload *u, const KftpDone *d) {
                 && (d->reply == 550 || d->reply == 553 || d->reply == 501 || d->reply == 551);
 }
 
+/* ProFTPD takes the REST, and then says 451 to STOR and APPE alike, unless AllowStoreRestart is on. */
+static bool is_restart_refused(const KftpUpload *u, const KftpDone *d) {
+        if (u->offset == 0)
+                return false;
+        if (d->error == -ESPIPE)
+                return true;
+        return d->error == -EREMOTEIO && !d->preliminary && (d->reply == 451 || (d->reply >= 500 && d->reply != 530 && d->reply != 552));
+}
+
 /* 1: another request may do better, for which u was changed. 0: f stands. */
 static int try_otherwise(KftpUpload *u, enum kftp_op op, const KftpDone *d, unsigned n) {
-        if (d->error == -ESPIPE && u->offset > 0) {
+        if (is_restart_refused(u, d) && op == KFTP_OP_STOR) {
                 note(u, "the server does not restart uploads (REST): appending (APPE) instead");
                 u->no_restart = true;
+                return 1;
+        }
+        if (is_restart_refused(u, d)) {
+                note(u, "the server does not append either: sending all of it again");
+                u->afresh = true;
                 return 1;
         }
         /* It has become longer or shorter since it was looked at. */
         if (d->error == -ESTALE) {
                 u->afresh = n >= REQUESTS_MAX / 2;
-                return 1;
-        }
-        if (op == KFTP_OP_APPE && u->offset > 0 && d->error == -EREMOTEIO && !d->preliminary && d->reply >= 500) {
-                note(u, "the server does not append either: sending all of it again");
-                u->afresh = true;
                 return 1;
         }
         if (is_name_refused(u, d)) {
