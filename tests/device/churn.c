@@ -68,16 +68,29 @@ static void child_in_state(const StateCase *row, const struct kftp_addr *peer, u
         }
 }
 
-/* Downloads that are cancelled now and then, in bites of random size. */
-static void child_downloading(const struct kftp_addr *peer, unsigned own_seed) {
+/* What is wanted is given, refused, or forgotten. */
+static void answer_data_wanted(int session, const struct kftp_addr *peer, const struct kftp_run *run, unsigned manner) {
+        struct kftp_adopt none = { .size = sizeof(none), .fd = -1, .role = KFTP_ROLE_DATA, .user_data = run->user_data };
+        struct kftp_addr to = *peer;
+
+        to.port = run->peer.port;
+        if (manner == 0)
+                (void) ioctl(session, KFTP_ADOPT, &none);
+        else if (manner < 8)
+                (void) state_adopt(session, KFTP_ROLE_DATA, run->user_data, &to);
+}
+
+/* Downloads and uploads that are cancelled now and then, in bites of random size. */
+static void child_transferring(const struct kftp_addr *peer, unsigned own_seed) {
         for (;;) {
                 int session = open("/dev/kftp", O_RDWR | O_CLOEXEC), file = open_file();
                 struct kftp_connect c = state_connect(peer);
-                struct kftp_submit r = retr(file, "bytes-4000000", 1);
+                struct kftp_submit in = retr(file, "bytes-4000000", 1), out = request(KFTP_OP_STOR, file, "file", 1);
                 struct kftp_cancel cancel = { .size = sizeof(cancel), .what = rand_r(&own_seed) % 3, .user_data = 1 };
 
-                c.data_mode = rand_r(&own_seed) % 3;
-                c.events = rand_r(&own_seed) % 4;
+                c.events = rand_r(&own_seed) % 8;
+                c.data_mode = c.events & KFTP_WANT_DATA ? KFTP_DATA_AUTO : rand_r(&own_seed) % 4;
+                c.connect_ms = 100;
                 c.progress_ms = 5;
                 if (session < 0 || file < 0 || ioctl(session, KFTP_CONNECT, &c) < 0)
                         _exit(1);
@@ -86,9 +99,12 @@ static void child_downloading(const struct kftp_addr *peer, unsigned own_seed) {
                         struct pollfd p = { .fd = session, .events = POLLIN };
 
                         run.flags = rand_r(&own_seed) % 2;
-                        (void) ioctl(session, KFTP_SUBMIT, &r);
-                        if (ioctl(session, KFTP_RUN, &run) < 0 && errno == EAGAIN)
-                                (void) poll(&p, 1, 10);
+                        (void) ioctl(session, KFTP_SUBMIT, rand_r(&own_seed) % 2 ? &in : &out);
+                        if (ioctl(session, KFTP_RUN, &run) < 0) {
+                                if (errno == EAGAIN)
+                                        (void) poll(&p, 1, 10);
+                        } else if (run.type == KFTP_EVENT_DATA_WANTED)
+                                answer_data_wanted(session, peer, &run, rand_r(&own_seed) % 9);
                         if (rand_r(&own_seed) % 20 == 0)
                                 (void) ioctl(session, KFTP_CANCEL, &cancel);
                 }
@@ -106,7 +122,7 @@ static pid_t start_child(const StateCase *row, const struct kftp_addr *peer, uns
         if (row)
                 child_in_state(row, peer, manner);
         else
-                child_downloading(peer, manner);
+                child_transferring(peer, manner);
         _exit(0);
 }
 

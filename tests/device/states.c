@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How to bring a session into each of its states, and keep it there: servers that stop talking. */
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "states.h"
 
@@ -59,6 +64,20 @@ static void stop_after_data(Conn *c) {
         peer_until_closed(c);
 }
 
+static void stop_in_upload(Conn *c) {
+        peer_may_leave(c);
+        peer_greet(c);
+        peer_stor_begin(c, "STOR file");
+        peer_until_closed(c);
+}
+
+static void stop_at_229(Conn *c) {
+        peer_may_leave(c);
+        peer_greet(c);
+        peer_passive(c);
+        peer_until_closed(c);
+}
+
 static void stop_at_quit(Conn *c) {
         peer_may_leave(c);
         peer_greet(c);
@@ -73,26 +92,34 @@ static void hang_up(Conn *c) {
 }
 
 const StateCase state_cases[] = {
-        { "new", KFTP_STATE_NEW, be_friendly, false, -1 },
-        { "armed", KFTP_STATE_ARMED, be_friendly, false, -1 },
-        { "connecting", KFTP_STATE_CONNECTING, NULL, false, KFTP_OP_RETR },
-        { "greeting", KFTP_STATE_GREETING, say_nothing, false, KFTP_OP_RETR },
-        { "login", KFTP_STATE_LOGIN, stop_at_user, false, KFTP_OP_RETR },
-        { "ready", KFTP_STATE_READY, be_friendly, false, -1 },
-        { "command", KFTP_STATE_COMMAND, stop_at_epsv, false, KFTP_OP_RETR },
-        { "opening", KFTP_STATE_OPENING, stop_at_data_connection, false, KFTP_OP_RETR },
-        { "transfer", KFTP_STATE_TRANSFER, stop_in_data, false, KFTP_OP_RETR },
-        { "finishing", KFTP_STATE_FINISHING, stop_after_data, false, KFTP_OP_RETR },
-        { "aborting", KFTP_STATE_ABORTING, stop_in_data, true, KFTP_OP_RETR },
-        { "quitting", KFTP_STATE_QUITTING, stop_at_quit, false, KFTP_OP_QUIT },
-        { "closed", KFTP_STATE_CLOSED, hang_up, false, KFTP_OP_RETR },
+        { "new", KFTP_STATE_NEW, be_friendly, 0, -1 },
+        { "armed", KFTP_STATE_ARMED, be_friendly, 0, -1 },
+        { "connecting", KFTP_STATE_CONNECTING, NULL, 0, KFTP_OP_RETR },
+        { "greeting", KFTP_STATE_GREETING, say_nothing, 0, KFTP_OP_RETR },
+        { "login", KFTP_STATE_LOGIN, stop_at_user, 0, KFTP_OP_RETR },
+        { "ready", KFTP_STATE_READY, be_friendly, 0, -1 },
+        { "command", KFTP_STATE_COMMAND, stop_at_epsv, 0, KFTP_OP_RETR },
+        { "opening", KFTP_STATE_OPENING, stop_at_data_connection, 0, KFTP_OP_RETR },
+        { "transfer", KFTP_STATE_TRANSFER, stop_in_data, 0, KFTP_OP_RETR },
+        { "finishing", KFTP_STATE_FINISHING, stop_after_data, 0, KFTP_OP_RETR },
+        { "aborting", KFTP_STATE_ABORTING, stop_in_data, STATE_CANCEL, KFTP_OP_RETR },
+        { "quitting", KFTP_STATE_QUITTING, stop_at_quit, 0, KFTP_OP_QUIT },
+        { "closed", KFTP_STATE_CLOSED, hang_up, 0, KFTP_OP_RETR },
+        { "transfer", KFTP_STATE_TRANSFER, stop_in_upload, 0, KFTP_OP_STOR },
+        { "transfer", KFTP_STATE_TRANSFER, stop_in_upload, STATE_PIPE, KFTP_OP_STOR },
+        { "aborting", KFTP_STATE_ABORTING, stop_in_upload, STATE_CANCEL, KFTP_OP_STOR },
+        { "aborting", KFTP_STATE_ABORTING, stop_in_upload, STATE_CANCEL | STATE_PIPE, KFTP_OP_STOR },
+        { "connecting", KFTP_STATE_CONNECTING, be_friendly, STATE_ADOPT, KFTP_OP_RETR },
+        { "connecting", KFTP_STATE_CONNECTING, be_friendly, STATE_ADOPT | STATE_POSTED, KFTP_OP_RETR },
+        { "opening", KFTP_STATE_OPENING, stop_at_229, STATE_WANT_DATA, KFTP_OP_RETR },
+        { "opening", KFTP_STATE_OPENING, stop_at_229, STATE_WANT_DATA | STATE_POSTED, KFTP_OP_STOR },
         {},
 };
 
 struct kftp_addr state_peer(const StateCase *row) {
         static struct kftp_addr blackhole;
 
-        if (!row->script || row->state == KFTP_STATE_OPENING)
+        if (!row->script || (row->state == KFTP_STATE_OPENING && !(row->how & STATE_WANT_DATA)))
                 blackhole = blackhole_address();
         if (!row->script)
                 return blackhole;
@@ -133,22 +160,84 @@ static bool drive_to(int session, enum kftp_state state) {
         return true;
 }
 
-static bool submit(const StateCase *row, int session, int file) {
-        struct kftp_submit r = row->op == KFTP_OP_QUIT ? quit_request(1) : retr(file, "file", 1);
+/* A pipe with some bytes, open for reading and writing in one: it is never at its end. */
+static int endless_pipe(void) {
+        char path[64];
+        int ends[2], fd;
 
-        return row->op < 0 || ioctl(session, KFTP_SUBMIT, &r) == 0;
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return -1;
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[0]);
+        fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+        if (fd >= 0 && write(fd, path, sizeof(path)) < 0) {
+                close(fd);
+                fd = -1;
+        }
+        close(ends[0]);
+        close(ends[1]);
+        return fd;
+}
+
+static bool submit(const StateCase *row, int session, int file) {
+        struct kftp_submit r = row->op == KFTP_OP_QUIT ? quit_request(1) : request(row->op, file, "file", 1);
+        bool good;
+
+        if (row->op < 0)
+                return true;
+        if (row->how & STATE_PIPE)
+                r.fd = endless_pipe();
+        else if (row->op == KFTP_OP_STOR && ftruncate(file, 64 << 20) < 0)
+                return false;
+        good = ioctl(session, KFTP_SUBMIT, &r) == 0;
+        if (row->how & STATE_PIPE)
+                close(r.fd);
+        return good;
+}
+
+int state_adopt(int session, enum kftp_role role, uint64_t user_data, const struct kftp_addr *to) {
+        struct kftp_adopt a = { .size = sizeof(a), .role = role, .user_data = user_data };
+        struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = to->port };
+        int r = 0;
+
+        memcpy(&in.sin_addr, to->addr, 4);
+        a.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (a.fd < 0)
+                return -errno;
+        if (connect(a.fd, (struct sockaddr *) &in, sizeof(in)) < 0 || fcntl(a.fd, F_SETFL, O_NONBLOCK) < 0 ||
+            ioctl(session, KFTP_ADOPT, &a) < 0)
+                r = -errno;
+        close(a.fd);
+        return r;
+}
+
+static bool arm(const StateCase *row, int session, const struct kftp_addr *peer) {
+        struct kftp_connect connect = state_connect(peer);
+
+        if (row->how & STATE_WANT_DATA)
+                connect.events = KFTP_WANT_DATA;
+        if (row->how & STATE_ADOPT) {
+                connect.peer = (struct kftp_addr) {};
+                connect.flags = KFTP_CONNECT_ADOPT;
+        }
+        return ioctl(session, KFTP_CONNECT, &connect) == 0;
+}
+
+/* What is posted leads to the peer's control port, whatever it is for. */
+static bool post(const StateCase *row, int session, const struct kftp_addr *peer) {
+        enum kftp_role role = row->how & STATE_ADOPT ? KFTP_ROLE_CONTROL : KFTP_ROLE_DATA;
+
+        return !(row->how & STATE_POSTED) || state_adopt(session, role, 1, peer) == 0;
 }
 
 bool state_reach(const StateCase *row, int session, const struct kftp_addr *peer, int file) {
-        struct kftp_connect connect = state_connect(peer);
         struct kftp_cancel cancel = { .size = sizeof(cancel), .what = KFTP_CANCEL_ALL };
 
         if (row->state == KFTP_STATE_NEW)
                 return true;
-        if (ioctl(session, KFTP_CONNECT, &connect) < 0 || !submit(row, session, file))
+        if (!arm(row, session, peer) || !submit(row, session, file))
                 return false;
-        if (!row->cancel)
-                return drive_to(session, row->state);
+        if (!(row->how & STATE_CANCEL))
+                return drive_to(session, row->state) && post(row, session, peer);
         return drive_to(session, KFTP_STATE_TRANSFER) && ioctl(session, KFTP_CANCEL, &cancel) == 0 &&
                drive_to(session, row->state);
 }

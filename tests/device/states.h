@@ -5,12 +5,21 @@
 
 #include "fixture.h"
 
+/* How a session comes there, if not in the plain way. */
+typedef enum StateHow {
+        STATE_CANCEL = 1 << 0,          /* the first request is cancelled when it is in TRANSFER */
+        STATE_PIPE = 1 << 1,            /* what is uploaded comes from a pipe that does not end */
+        STATE_ADOPT = 1 << 2,           /* the control connection is to be adopted, and does not come */
+        STATE_WANT_DATA = 1 << 3,       /* the same of the data connection */
+        STATE_POSTED = 1 << 4,          /* it does come, but nobody takes it */
+} StateHow;
+
 typedef struct StateCase {
         const char *name;               /* as fdinfo has it */
         enum kftp_state state;
         PeerScript script;              /* of the server; NULL: it accepts no connection */
-        bool cancel;                    /* the first request, when it is in TRANSFER */
-        int op;                         /* of the request: KFTP_OP_RETR or KFTP_OP_QUIT; -1: none */
+        StateHow how;
+        int op;                         /* of the request: KFTP_OP_RETR, STOR or QUIT; -1: none */
 } StateCase;
 
 /* Ends with a row without name. */
@@ -18,6 +27,8 @@ extern const StateCase state_cases[];
 
 /* The server's address for this row; the peer, if there is one, is the test's. */
 struct kftp_addr state_peer(const StateCase *row);
+/* A TCP connection to there, handed over; the caller's descriptor of it is closed. 0 or -errno. */
+int state_adopt(int session, enum kftp_role role, uint64_t user_data, const struct kftp_addr *to);
 /* What CONNECT gets: long deadlines. */
 struct kftp_connect state_connect(const struct kftp_addr *peer);
 /*
