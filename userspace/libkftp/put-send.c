@@ -41,6 +41,7 @@ static void note_done(KftpUpload *u, const KftpDone *d) {
         u->most = MAX2(u->most, u->position);
         u->afresh = u->afresh && (u->offset > 0 || u->position == 0);
         /* What was sent before the server had agreed is nowhere; but from a pipe it is gone. */
+        u->gone = u->gone && u->position == 0;
         u->begun = u->begun || d->error == 0 || (d->bytes > 0 && (d->preliminary || u->source.pipe));
         if (d->reply != 0) {
                 result->reply = d->reply;
@@ -262,7 +263,7 @@ static void discard(KftpUpload *u) {
 
         u->afresh = true;
         if (u->put->way == KFTP_PUT_TEMPORARY)
-                (void) kftp_connection_request(u->connection, &dele, NULL, NULL);
+                u->gone = kftp_connection_request(u->connection, &dele, NULL, NULL) >= 0;
 }
 
 int kftp_upload_verify(KftpUpload *u, const char *target, uint64_t expected, KftpFailure *f) {

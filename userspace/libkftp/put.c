@@ -160,13 +160,13 @@ static void tell_rest(KftpUpload *u, KftpFailure *f) {
         }
         if (u->source.pipe)
                 kftp_failure_add(f, "; what was read of %s is gone, so it is not tried again", u->source.name);
-        if (u->afresh)
+        if (u->gone)
                 return;
         if (u->put->way != KFTP_PUT_TEMPORARY)
                 kftp_failure_add(f, "; \"%s\" is incomplete now", u->target);
         else
                 kftp_failure_add(f, "; a part of it is there as \"%s\"", u->target);
-        if (u->put->way == KFTP_PUT_TEMPORARY && !u->source.pipe)
+        if (u->put->way == KFTP_PUT_TEMPORARY && !u->source.pipe && !u->afresh)
                 u->result->bytes = u->position;
 }
 

@@ -25,6 +25,7 @@ typedef struct KftpUpload {
         uint64_t most;                  /* of position, in this call */
         bool begun;                     /* some of them may be on the server, by this call */
         bool afresh;                    /* what is there is not to be gone on from */
+        bool gone;                      /* it was removed there */
         bool no_restart;                /* REST was refused: APPE */
         bool complete;                  /* target is there as a whole */
         bool rename_sent;
