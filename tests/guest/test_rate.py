@@ -10,9 +10,9 @@ from servers.scripted import ScriptedServer
 from support import pattern
 
 RATE = 100 * 1024
-DATA = pattern(3 * RATE)
+DATA = pattern(2 * RATE)
 #: that much takes so long, give or take one slice of 0.1 s
-LEAST = 2.85
+LEAST = 1.85
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """--verify: what is compared with the server beside the number of bytes."""
 import hashlib
+import re
 import zlib
 
 import pytest
 
 from servers.scripted import FEATURES, ScriptedServer
-from support import names, pattern
+from support import names, pattern, same_bytes, write_pattern
 
 DATA = pattern(100_000)
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -98,6 +99,20 @@ def test_mtime(kftp, target):
     with ScriptedServer({"file": DATA}, {"MDTM": b"502 No\r\n"}) as server:
         kftp.get("--verify=mtime", server.url("file"), "other").assert_failed(8)
     assert names(target) == ["file"]
+
+
+def test_a_real_server(servers, home, kftp, target):
+    """ProFTPD with mod_digest."""
+    server = servers.get("proftpd")
+    write_pattern(home / "a file", 200_000)
+    write_pattern(target / "up", 200_000, seed=1)
+    mark = server.mark()
+    kftp.get("--verify=size,mtime,hash", server.url("a%20file")).assert_done()
+    kftp.verb("put", "--verify=size,hash", "up", server.url("up%20there")).assert_done()
+    assert same_bytes(home / "a file", target / "a file")
+    assert same_bytes(target / "up", home / "up there")
+    hashed = [c for c in server.commands(mark) if re.match("HASH|X", c)]
+    assert len(hashed) == 2 and "a file" in hashed[0]
 
 
 # ---- uploads: the server's hash is of what it has under the temporary name
