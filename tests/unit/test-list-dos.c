@@ -24,12 +24,14 @@ static void test_other_forms(void **state) {
         expect("2024-01-02  03:04PM                 12 year first\n"
                "2024-01-02  15:04       <DIR>          24 hours\n"
                "01/02/2024  03:04 PM         1,234,567 separators\n"
+               "02.01.2024  15:04         1.234.567 day first\n"
                "1-2-24 3:04am 7 one digit\n"
                "01-02-24  15:04:05             7 seconds\n"
                "13-13-24  15:04             7 no such day\n",
                "f ? 12 2024-01-02T15:04:00<year first>\n"
                "d ? ? 2024-01-02T15:04:00<24 hours>\n"
                "f ? 1234567 2024-01-02T15:04:00<separators>\n"
+               "f ? 1234567 2024-01-02T15:04:00<day first>\n"
                "f ? 7 2024-01-02T03:04:00<one digit>\n"
                "f ? 7 2024-01-02T15:04:05<seconds>\n"
                "f ? 7 ?<no such day>\n");

@@ -64,7 +64,7 @@ static bool take_separator(Cursor *c, char *separator) {
         return true;
 }
 
-/* Month first, as Americans do; the year first if it has four digits there. */
+/* Month first, as Americans do, but day first between dots; the year first if it has four digits there. */
 static bool take_date(Cursor *c, KftpListTime *t) {
         size_t n[3] = {};
         char separator = '\0';
@@ -80,7 +80,7 @@ static bool take_date(Cursor *c, KftpListTime *t) {
         if (n[0] == 4 && n[1] <= 2 && n[2] <= 2)
                 *t = (KftpListTime) { .year = field[0], .month = field[1], .day = field[2] };
         else if (n[0] <= 2 && n[1] <= 2 && (n[2] == 2 || n[2] == 4))
-                *t = (KftpListTime) { .year = field[2], .month = field[0], .day = field[1] };
+                *t = (KftpListTime) { .year = field[2], .month = field[separator == '.'], .day = field[separator != '.'] };
         else
                 return false;
         /* As POSIX has it for strptime() */
@@ -119,13 +119,13 @@ static bool take_time(Cursor *c, KftpListTime *t, uint32_t *precision) {
         return true;
 }
 
-/* "1234", "1,234,567" */
+/* "1234", "1,234,567", "1.234.567" */
 static bool take_size(Cursor *c, uint64_t *ret) {
         char digits[24];
         size_t n = 0;
 
-        for (; c->p < c->end && (isdigit((unsigned char) *c->p) || *c->p == ','); c->p++) {
-                if (*c->p == ',')
+        for (; c->p < c->end && (isdigit((unsigned char) *c->p) || strchr(",.", *c->p)); c->p++) {
+                if (strchr(",.", *c->p))
                         continue;
                 if (n >= sizeof(digits))
                         return false;
