@@ -54,7 +54,8 @@ def test_T2_the_next_file_comes_over_another_connection(guide):
 @each("end", [b"250 Done\r\n", b"226-Done\r\n 100 kB\r\n226 Bye\r\n", b"150 Once more\r\n226 Done\r\n", b"200 OK\r\n"],
                          ids=["250", "multi-line", "150-226", "200"])
 def test_T3_other_last_replies_of_a_good_transfer(end, guide):
-    guide.get({"RETR": script(say(b"150 Here\r\n"), data(), say(end))})
+    done = guide.get({"RETR": script(say(b"150 Here\r\n"), data(), say(end))})
+    assert done.verbs[-1] == "QUIT", "nothing was wrong with the session"
 
 
 def sent_then(reply):
