@@ -78,6 +78,7 @@ void kftp_reply_reset(struct kftp_reply *r)
 	r->lines = 0;
 	r->bytes = 0;
 	r->complete = false;
+	r->unlimited = false;
 	r->text_len = 0;
 }
 
