@@ -217,7 +217,7 @@ void kftp_control_listing(struct kftp_session *s, const char *line, size_t len)
 	struct kftp_request *q = s->current_request;
 	int r;
 
-	if (s->reply.lines == 1 || s->reply.complete)
+	if (s->reply.complete)
 		return;
 	if (q->arg.length && q->result.bytes + len + 1 > q->arg.length) {
 		kftp_request_abort(s, -EMSGSIZE, false);
@@ -232,6 +232,7 @@ void kftp_control_listing(struct kftp_session *s, const char *line, size_t len)
 /* A whole line stands at the start of the buffer, n bytes with its end. */
 static int take_line(struct kftp_session *s, size_t n)
 {
+	bool first = !s->reply.code;
 	int r, len;
 
 	s->rx_used = n;
@@ -245,7 +246,7 @@ static int take_line(struct kftp_session *s, size_t n)
 	r = kftp_reply_feed(&s->reply, s->rx, len);
 	if (r < 0)
 		return r;
-	if (s->on_line && s->reply.code)
+	if (s->on_line && s->reply.code && !(first && s->listing))
 		s->on_line(s, s->rx, len);
 	kftp_event_line(s, false, !r && s->reply.code, s->rx, len);
 	return 1;

@@ -141,6 +141,8 @@ struct kftp_request {
 	u16 port;			/* passive: where the server listens */
 	unsigned int strangers;		/* that have dialled in */
 	bool preliminary;		/* a 1xx came */
+	bool unannounced;		/* none came, and we no longer wait for it */
+	bool waiting;			/* for it, before anything is sent */
 	bool data_ended;
 	bool cut;			/* by us: length has come */
 	bool copies;			/* its file cannot be spliced to a socket */

@@ -107,14 +107,14 @@ int kftp_reply_feed(struct kftp_reply *r, const char *line, size_t len)
 	unsigned int code = line_code(line, len);
 	bool last = code && (len == 3 || line[3] == ' ');
 
-	if (!r->code && !len)
-		return 0;
 	r->lines++;
 	r->bytes += len + 2;
 	if (!r->unlimited &&
 	    (r->lines > KFTP_REPLY_MAX_LINES || r->bytes > KFTP_REPLY_MAX_BYTES))
 		return -EMSGSIZE;
 	if (!r->code) {
+		if (!len)
+			return 0;
 		if (!code || (len > 3 && line[3] != ' ' && line[3] != '-'))
 			return -EPROTO;
 		r->code = code;

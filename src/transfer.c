@@ -9,8 +9,9 @@
 
 #include "kftp.h"
 
-/* How long data may lag behind a 2xx that no 1xx has announced. */
+/* How long data may lag behind a 2xx that no 1xx has announced, and a 1xx behind the data. */
 #define NO_DATA_GRACE	(2UL * HZ)
+#define NO_1XX_GRACE	(2UL * HZ)
 
 /* One step may move this many chunks before signals and the control connection get a look. */
 #define CHUNKS_A_STEP	16
@@ -190,6 +191,11 @@ int kftp_transfer_expired(struct kftp_session *s)
 {
 	struct kftp_request *q = s->current_request;
 
+	if (q->waiting && !q->preliminary && !q->unannounced) {
+		q->unannounced = true;
+		kftp_session_set_deadline(s, s->config->reply_timeout);
+		return 0;
+	}
 	if (upload_is_alive(s, q)) {
 		kftp_session_set_deadline(s, s->config->data_timeout);
 		return 0;
@@ -259,10 +265,25 @@ static int data_connection(struct kftp_session *s, struct kftp_request *q)
 	return -EAGAIN;
 }
 
+/*
+ * Has the server agreed? What a pipe gives is gone if it refuses, and nobody could tell how much of
+ * the file is there. Those that never send a 1xx get a moment to refuse.
+ */
+static bool is_agreed(struct kftp_session *s, struct kftp_request *q)
+{
+	if (q->preliminary || q->unannounced)
+		return true;
+	if (!q->waiting && !s->tx) {
+		q->waiting = true;
+		kftp_session_set_deadline(s, min(s->config->reply_timeout, NO_1XX_GRACE));
+	}
+	return false;
+}
+
 static int move(struct kftp_session *s, struct kftp_request *q, struct kftp_call *call)
 {
 	if (uploads(q))
-		return kftp_move_out(s, q, call);
+		return is_agreed(s, q) ? kftp_move_out(s, q, call) : -EAGAIN;
 	if (!q->arg.length || q->op->flags & KFTP_LISTS || q->result.bytes < q->arg.length)
 		return kftp_move_in(s, q, call);
 	q->cut = true;
