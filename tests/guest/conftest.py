@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,40 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "slow: left out by make check, run by make check-slow")
 
 
+def _values(item):
+    """What a run has of each of its function's lists of values; those given together belong together."""
+    params = dict(item.callspec.params)
+    values = set()
+    for mark in item.iter_markers("parametrize"):
+        arguments = mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0]
+        values.add(tuple((a.strip(), repr(params.pop(a.strip(), None))) for a in arguments))
+    return values | {(name, repr(value)) for name, value in params.items()}
+
+
+def _combinations(items):
+    """Those runs of one function that can be left out, while each value of each list still is in another one."""
+    left = {item: _values(item) for item in items}
+    missing = set().union(*left.values())
+    while missing:
+        best = max(left, key=lambda item: len(missing & left[item]))
+        missing -= left.pop(best)
+    return left
+
+
+def _mark_combinations(items):
+    """They are slow by their number."""
+    functions = defaultdict(list)
+    for item in items:
+        if hasattr(item, "callspec") and not item.get_closest_marker("slow"):
+            functions[item.function].append(item)
+    for runs in functions.values():
+        for item in _combinations(runs):
+            item.add_marker("slow")
+
+
 def pytest_collection_modifyitems(config, items):
     """KFTP_SLOW=no leaves the slow tests out, =only leaves the others out, =all none."""
+    _mark_combinations(items)
     wanted = {"no": [False], "only": [True], "all": [False, True]}[os.environ.get("KFTP_SLOW", "all")]
     out = [item for item in items if bool(item.get_closest_marker("slow")) not in wanted]
     config.hook.pytest_deselected(items=out)
