@@ -79,8 +79,7 @@ def test_download_upload_and_listing(name, proxies, vsftpd, home, kftp, target, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
-@pytest.mark.parametrize("name", ["socks5", "http"])
+@pytest.mark.parametrize("name,host", [("socks5", "[::1]"), ("http", "localhost")])
 def test_every_server_and_kind_of_address(name, host, proxies, server, home, kftp, target):
     transfer_both_ways(proxies(name), server, host, home, kftp, target, None)
 

@@ -369,11 +369,14 @@ def test_an_absent_directory_on_the_server(any_server, home, kftp, target):
     assert names(home) == []
 
 
-def test_a_directory_that_may_not_be_written(any_server, home, kftp, target):
+@pytest.mark.parametrize("name", ["vsftpd", *(pytest.param(n, marks=pytest.mark.slow) for n in ("proftpd", "pure-ftpd"))])
+def test_a_directory_that_may_not_be_written(name, servers, home, kftp, target):
+    """Not pyftpdlib, which runs as root here."""
+    server = servers.get(name)
     (home / "closed").mkdir(mode=0o555)
     write_pattern(target / "file", 10)
-    failed = kftp.verb("put", "file", any_server.url("closed/"), retries=3).assert_failed(5)
-    assert f"127.0.0.1:{any_server.port}" in failed.stderr and "55" in failed.stderr
+    failed = kftp.verb("put", "file", server.url("closed/"), retries=3).assert_failed(5)
+    assert f"127.0.0.1:{server.port}" in failed.stderr and "55" in failed.stderr
     assert names(home / "closed") == []
 
 

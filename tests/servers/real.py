@@ -225,7 +225,7 @@ class PureFtpd(Server):
         kib = max(1, self.rate // 1024)
         limit = ["-T", f"{kib}:{kib}"] if self.rate else []
         return [UNPACKED / "usr/sbin/pure-ftpd", "-S", str(self.port), "-l", "unix", "-H", "-d", "-c", "100", "-C", "100",
-                "-g", self.directory / "pid", *limit]
+                "-L", "200000:5", "-g", self.directory / "pid", *limit]
 
     def commands(self, mark=0):
         """It logs the verb and the argument in brackets of their own: 'Command [rest] [1000]'."""
