@@ -366,6 +366,7 @@ static void test_upload(void **state) {
                 assert_int_equal(session_submit(s, &r), 0);
                 assert_int_equal(session_run_with(s, 0, 50000), 0);
                 session_assert_event(s, KFTP_EVENT_YIELD);
+                sleep_ms(200);  /* for the peer's FIN */
                 assert_int_equal(session_cancel(s, KFTP_CANCEL_REQUEST, 1), 0);
                 session_expect_done(s, 1, -ECANCELED);
                 assert_int_equal(s->event.bytes, 50000);

@@ -23,22 +23,19 @@ static void take(Conn *c) {
         peer_serve_on(c);
 }
 
-static struct kftp_connect impatient(const Peer *p) {
-        struct kftp_connect c = connect_to_peer(p);
-
-        c.data_ms = c.reply_ms = 1500;
-        return c;
-}
-
-/* A session with an upload from a new pipe queued; its write end, which is not closed at the end. */
-static Session *begin(PeerScript script, const void *userdata, uint64_t length, int *ret_writer) {
-        struct kftp_connect c = impatient(test_peer("127.0.0.1", script, (void *) userdata));
+/*
+ * A session with an upload from a new pipe queued; its write end, which is not closed at the end.
+ * Deadlines are longer than any test: a wake-up that is missing is noticed.
+ */
+static Session *begin_with(PeerScript script, const void *userdata, uint64_t length, unsigned data_ms, int *ret_writer) {
+        struct kftp_connect c = connect_to_peer(test_peer("127.0.0.1", script, (void *) userdata));
         struct kftp_submit r = request(KFTP_OP_STOR, -1, "f", 1);
         int ends[2];
         Session *s;
 
         assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
         assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+        c.data_ms = c.reply_ms = data_ms;
         s = session_ready(&c);
         r.fd = ends[0];
         r.length = length;
@@ -46,6 +43,10 @@ static Session *begin(PeerScript script, const void *userdata, uint64_t length, 
         close(ends[0]);
         *ret_writer = ends[1];
         return s;
+}
+
+static Session *begin(PeerScript script, const void *userdata, uint64_t length, int *ret_writer) {
+        return begin_with(script, userdata, length, 600000, ret_writer);
 }
 
 static void put(int fd, uint64_t from, uint64_t n) {
@@ -90,7 +91,7 @@ static void start(Writer *w) {
 static void test_slow_writer(void **state) {
         static const uint64_t size = 3 * 5000;
         Writer w = { .pieces = 3, .pause_ms = 2500, .piece = 5000 };
-        Session *s = begin(take, &size, 0, &w.fd);
+        Session *s = begin_with(take, &size, 0, 1500, &w.fd);
 
         (void) state;
         start(&w);
@@ -167,10 +168,11 @@ static void test_yield(void **state) {
 /* A FIFO that is open for writing too has two wait queues, and no end: length is its end. */
 static void test_fifo_both_ways(void **state) {
         static const uint64_t size = 5000;
-        struct kftp_connect c = impatient(test_peer("127.0.0.1", take, (void *) &size));
+        struct kftp_connect c = connect_to_peer(test_peer("127.0.0.1", take, (void *) &size));
         struct kftp_submit r = request(KFTP_OP_STOR, -1, "f", 1);
         Session *s = session_ready(&c);
         char path[128];
+        uint64_t begun;
         Runner *runner;
 
         (void) state;
@@ -184,8 +186,10 @@ static void test_fifo_both_ways(void **state) {
         runner = runner_start(s);
         session_wait_sent(s, 2000);
         runner_wait_running(runner);
+        begun = now_ms();
         put(r.fd, 2000, 3000);
         assert_int_equal(runner_join(runner), 0);
+        assert_in_range(now_ms() - begun, 0, 10000);
         session_assert_event(s, KFTP_EVENT_DONE);
         assert_int_equal(s->event.error, 0);
         session_assert_usable(s);
