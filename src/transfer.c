@@ -67,6 +67,15 @@ bool kftp_transfer_survives(const struct kftp_request *q)
 	return !uploads(q) && q->data_ended && !q->data_error && (q->cut || is_whole(q));
 }
 
+/* An empty file needs no data connection, if the server does not mind. */
+static bool is_all_sent(const struct kftp_request *q)
+{
+	struct inode *inode = file_inode(q->file);
+
+	return q->data_ended || (S_ISREG(inode->i_mode) &&
+				 i_size_read(inode) <= q->arg.offset + q->result.bytes);
+}
+
 /* What the last reply and the data together mean. */
 static int verdict(const struct kftp_request *q)
 {
@@ -76,7 +85,7 @@ static int verdict(const struct kftp_request *q)
 	if (q->result.end.reply / 100 != 2)
 		return -EREMOTEIO;
 	if (uploads(q))
-		return q->data_error ?: q->data_ended ? 0 : -EBADMSG;
+		return q->data_error ?: is_all_sent(q) ? 0 : -EBADMSG;
 	if (is_whole(q))
 		return 0;
 	return q->data_error ?: q->result.has_size ? -EBADMSG : 0;
@@ -159,7 +168,9 @@ static void data_ended(struct kftp_session *s, struct kftp_request *q, int error
 		return;
 	}
 	kftp_session_enter(s, KFTP_STATE_FINISHING);
-	kftp_session_set_deadline(s, s->config->reply_timeout);
+	/* what was sent last is not yet read, even if TCP has acknowledged it */
+	kftp_session_set_deadline(s, s->config->reply_timeout +
+				     (uploads(q) ? s->config->data_timeout : 0));
 }
 
 /*

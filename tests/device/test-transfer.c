@@ -271,7 +271,7 @@ static void wrong_size(Conn *c) {
 }
 
 static void test_wrong_size(void **state) {
-        static const Wrong rows[] = { { 20000, 19999 }, { 20000, 0 }, { 20000, 20001 }, { 0, 1 }, { 1000, 10000000 } };
+        static const Wrong rows[] = { { 20000, 19999 }, { 20000, 0 }, { 20000, 20001 }, { 1000, 10000000 } };
 
         (void) state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
