@@ -13,6 +13,10 @@ static DEFINE_MUTEX(first);
 static DEFINE_MUTEX(second);
 static DEFINE_SPINLOCK(spin);
 
+static void none(void)
+{
+}
+
 static void use_after_free(void)
 {
 	char *p = kmalloc(64, GFP_KERNEL);
@@ -86,6 +90,7 @@ static const struct {
 	const char *name;
 	void (*make)(void);
 } defects[] = {
+	{ "none", none },
 	{ "use-after-free", use_after_free },
 	{ "overflow", overflow },
 	{ "leak", leak },

@@ -20,5 +20,5 @@ check-sanitize: all device-tests test-servers $(STORM)
 check-sanitize-x86: FLAVOURS := x86
 check-sanitize-x86: check-sanitize
 
-check-sanitize-self: device-tests $(STORM)
+check-sanitize-self:
 	tests/sanitize/self-test $(FLAVOURS)
