@@ -60,7 +60,7 @@ int kftp_adopt(struct kftp_session *s, const struct kftp_adopt *arg)
 	if (!r && !is_wanted(s, arg))
 		r = -ESRCH;
 	if (!r) {
-		s->adopted = sock ? sock->file : NULL;
+		s->adopted = sock;
 		s->adopt_posted = true;
 	}
 	spin_unlock(&s->lock);
@@ -83,34 +83,34 @@ void kftp_adopt_want(struct kftp_session *s, enum kftp_role role)
 /* Return: 1 if c is it, 0 if nothing was posted yet, -EHOSTUNREACH if there is none to be had. */
 int kftp_adopt_take(struct kftp_session *s, struct kftp_conn *c)
 {
-	struct file *file;
+	struct socket *sock;
 	bool posted;
 
 	spin_lock(&s->lock);
 	posted = s->adopt_posted;
-	file = s->adopted;
+	sock = s->adopted;
 	s->adopted = NULL;
 	s->adopt_posted = false;
 	if (posted)
 		s->adopt_wanted = false;
 	spin_unlock(&s->lock);
-	if (!file)
+	if (!sock)
 		return posted ? -EHOSTUNREACH : 0;
-	kftp_conn_attach(s, c, file, SOCKET_I(file_inode(file)));
+	kftp_conn_attach(s, c, sock->file, sock);
 	return 1;
 }
 
 /* Nobody waits for one any more. */
 void kftp_adopt_stop(struct kftp_session *s)
 {
-	struct file *file;
+	struct socket *sock;
 
 	spin_lock(&s->lock);
-	file = s->adopted;
+	sock = s->adopted;
 	s->adopted = NULL;
 	s->adopt_posted = false;
 	s->adopt_wanted = false;
 	spin_unlock(&s->lock);
-	if (file)
-		fput(file);
+	if (sock)
+		sockfd_put(sock);
 }

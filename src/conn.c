@@ -61,6 +61,11 @@ static int addr_from_sockaddr(struct kftp_addr *a, const struct sockaddr_storage
 		a->port = sin6->sin6_port;
 		a->scope_id = sin6->sin6_scope_id;
 		memcpy(a->addr, &sin6->sin6_addr, sizeof(sin6->sin6_addr));
+		if (ipv6_addr_v4mapped(&sin6->sin6_addr)) {
+			a->family = AF_INET;
+			memmove(a->addr, a->addr + 12, 4);
+			memset(a->addr + 4, 0, 12);
+		}
 		return 0;
 	}
 	return -EAFNOSUPPORT;
@@ -323,7 +328,7 @@ void kftp_conn_reset(struct kftp_conn *c, bool always)
 	if (READ_ONCE(c->sock->sk->sk_shutdown) & SEND_SHUTDOWN ||
 	    (READ_ONCE(c->sock->sk->sk_state) == TCP_CLOSE_WAIT && !always))
 		kernel_sock_shutdown(c->sock, SHUT_RDWR);
-	else
-		kernel_connect(c->sock, (void *)&ss, sizeof(ss), O_NONBLOCK);
+	else if (kernel_connect(c->sock, (void *)&ss, sizeof(ss), O_NONBLOCK))
+		kernel_sock_shutdown(c->sock, SHUT_RDWR);	/* as good as it gets */
 	conn_drop(c);
 }

@@ -105,7 +105,7 @@ static int queue_command(struct kftp_session *s, kftp_reply_fn on_reply, const c
 	s->tx_sent = 0;
 	s->on_reply = on_reply;
 	s->listing = false;
-	s->any_2xx = !strcmp(verb, "TYPE");	/* some answer 226 */
+	s->is_type = !strcmp(verb, "TYPE");
 	s->lines = 0;
 	kftp_session_set_deadline(s, s->config->reply_timeout);
 	kftp_session_count(s, &s->info.commands, 1);
@@ -217,8 +217,6 @@ void kftp_control_listing(struct kftp_session *s, const char *line, size_t len)
 	struct kftp_request *q = s->current_request;
 	int r;
 
-	if (s->reply.complete)
-		return;
 	if (q->arg.length && q->result.bytes + len + 1 > q->arg.length) {
 		kftp_request_abort(s, -EMSGSIZE, false);
 		return;
@@ -227,6 +225,28 @@ void kftp_control_listing(struct kftp_session *s, const char *line, size_t len)
 	r = kftp_write(s, q, line, len + 1);
 	if (r)
 		kftp_request_abort(s, r, true);
+}
+
+/* Nobody has asked for it: some servers say 226 twice, even after the next command was sent. */
+static bool is_stray(const struct kftp_session *s)
+{
+	bool late = s->reply.code == 226 || s->reply.code == 225;
+
+	if (s->state == KFTP_STATE_ABORTING)	/* the ABOR may not be out yet */
+		return !s->on_reply;
+	if (!s->on_reply || s->tx)
+		return true;
+	if (s->state == KFTP_STATE_LOGIN)
+		return late && !s->is_type;
+	return s->state == KFTP_STATE_COMMAND && late && !(s->is_type && s->type_226);
+}
+
+/* Does the line belong to what on_line wants to see? Of a listing, only what stands between. */
+static bool is_wanted_line(const struct kftp_session *s, bool first)
+{
+	if (!s->on_line || !s->reply.code || is_stray(s))
+		return false;
+	return !s->listing || (!first && !s->reply.complete && s->reply.code / 100 == 2);
 }
 
 /* A whole line stands at the start of the buffer, n bytes with its end. */
@@ -246,7 +266,7 @@ static int take_line(struct kftp_session *s, size_t n)
 	r = kftp_reply_feed(&s->reply, s->rx, len);
 	if (r < 0)
 		return r;
-	if (s->on_line && s->reply.code && !(first && s->listing))
+	if (is_wanted_line(s, first))
 		s->on_line(s, s->rx, len);
 	kftp_event_line(s, false, !r && s->reply.code, s->rx, len);
 	return 1;
@@ -269,16 +289,6 @@ static int read_line(struct kftp_session *s)
 		return r ?: -ECONNRESET;
 	s->rx_len += r;
 	return 1;
-}
-
-/* Nobody has asked for it: some servers say 226 twice, even after the next command was sent. */
-static bool is_stray(struct kftp_session *s)
-{
-	if (s->state == KFTP_STATE_ABORTING)	/* the ABOR may not be out yet */
-		return !s->on_reply;
-	return !s->on_reply || s->tx ||
-	       ((s->reply.code == 226 || s->reply.code == 225) && !s->any_2xx &&
-		(s->state == KFTP_STATE_COMMAND || s->state == KFTP_STATE_LOGIN));
 }
 
 /* More is to come. Only the first one starts the data's deadline: they cost a server nothing. */
@@ -310,7 +320,9 @@ static int dispatch_reply(struct kftp_session *s)
 
 	kftp_session_count(s, &s->info.replies, 1);
 	trace_kftp_reply(s->id, &s->reply);
-	if (s->reply.code == 421)	/* RFC 959: may come at any time, and ends the session */
+	if (s->reply.code == 421 && kftp_transfer_outlives(s, -ECONNRESET))
+		kftp_request_note_reply(&s->end, &s->reply);
+	else if (s->reply.code == 421)	/* RFC 959: may come at any time, and ends the session */
 		kftp_session_end(s, -ECONNRESET, &s->reply);
 	else if (is_stray(s))
 		r = s->reply.code / 100 == 2 ? 0 : -EPROTO;

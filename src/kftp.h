@@ -143,6 +143,7 @@ struct kftp_request {
 	bool preliminary;		/* a 1xx came */
 	bool unannounced;		/* none came, and we no longer wait for it */
 	bool waiting;			/* for it, before anything is sent */
+	bool was_pending;		/* a restart, before ours */
 	bool data_ended;
 	bool cut;			/* by us: length has come */
 	bool copies;			/* its file cannot be spliced to a socket */
@@ -202,7 +203,7 @@ struct kftp_session {
 	bool adopt_wanted;		/* lock: KFTP_ADOPT may post, once */
 	bool adopt_posted;		/* lock */
 	enum kftp_role adopt_role;	/* lock */
-	struct file *adopted;		/* lock: what it has posted; NULL: could not be had */
+	struct socket *adopted;		/* lock: what it has posted; NULL: could not be had */
 	struct kftp_info info;		/* lock: the snapshot that KFTP_INFO and fdinfo show */
 
 	/* RUN */
@@ -220,7 +221,8 @@ struct kftp_session {
 	unsigned int tx_len;
 	unsigned int tx_sent;
 	kftp_reply_fn on_reply;		/* NULL: no reply is owed */
-	bool any_2xx;			/* 225 and 226 may answer it too */
+	bool is_type;			/* it was TYPE, which some answer with 226: */
+	bool type_226;			/* this server does */
 	bool listing;			/* the reply is as long as it likes */
 	void (*on_line)(struct kftp_session *s, const char *line, size_t len);
 	unsigned int lines;		/* since the last command */

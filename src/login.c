@@ -163,6 +163,7 @@ static int send_user(struct kftp_session *s)
 /* Image, as files are, or ASCII, as listings are (RFC 959 section 3.1.1). */
 int kftp_login_type(struct kftp_session *s, char type, kftp_reply_fn on_reply)
 {
+	s->type = 0;	/* until the server has agreed, whoever takes the reply */
 	return kftp_control_command(s, on_reply, "TYPE", type == 'A' ? "A" : "I", 1);
 }
 
@@ -173,6 +174,7 @@ static int on_type(struct kftp_session *s, const struct kftp_reply *r)
 		return 0;
 	}
 	s->type = 'I';
+	s->type_226 = r->code == 226;
 	kftp_session_enter(s, KFTP_STATE_READY);
 	s->event.type = KFTP_EVENT_CONNECTED;
 	s->event.reply = r->code;

@@ -127,12 +127,12 @@ static int write_chunk(struct kftp_session *s, struct kftp_request *q, struct kf
 	return 0;
 }
 
-/* How much of size may be moved now, for this call and this request. */
+/* How much of size may be moved now, for this call, if it matters, and this request. */
 static size_t room(const struct kftp_request *q, const struct kftp_call *call, size_t size)
 {
 	u64 n = size;
 
-	if (call->max_bytes)
+	if (call && call->max_bytes)
 		n = min(n, call->max_bytes - call->moved);
 	if (q->arg.length && !(q->op->flags & KFTP_LISTS))
 		n = min(n, q->arg.length - q->result.bytes);
@@ -185,8 +185,17 @@ static int source_failed(struct kftp_session *s, ssize_t n)
 	return 0;
 }
 
-/* Read a chunk, unless there is one left. Return: 1, -EAGAIN, 0 at the end or after giving up. */
-static int fill_held(struct kftp_session *s, struct kftp_request *q, size_t len)
+/* Nothing has come from the pipe: is it over, or has nobody written yet? */
+static int pipe_is_empty(struct kftp_request *q)
+{
+	return vfs_poll(q->file, NULL) & EPOLLHUP ? 0 : -EAGAIN;
+}
+
+/*
+ * Read a chunk, unless there is one left. What the call may move does not matter here: of a pipe's
+ * packet, what is not read at once is lost. Return: 1, -EAGAIN, 0 at the end or after giving up.
+ */
+static int fill_held(struct kftp_session *s, struct kftp_request *q)
 {
 	struct kftp_buffer *b = &s->held;
 	loff_t pos = q->arg.offset + q->result.bytes;
@@ -194,15 +203,17 @@ static int fill_held(struct kftp_session *s, struct kftp_request *q, size_t len)
 
 	if (b->len)
 		return 1;
+	if (s->source.file && !(q->file->f_flags & O_NONBLOCK))	/* by fcntl(), meanwhile */
+		return source_failed(s, -EINVAL);
 	n = buffer_alloc(b);
 	if (n)
 		return n;
 	n = kernel_read(q->file, page_address(b->page),
-			min_t(size_t, len, PAGE_SIZE << b->order), &pos);
+			room(q, NULL, PAGE_SIZE << b->order), &pos);
 	if (n < 0 && !(n == -EAGAIN && s->source.file))
 		return source_failed(s, n);
 	if (n <= 0)
-		return n;
+		return n || !s->source.file ? n : pipe_is_empty(q);
 	b->start = 0;
 	b->len = n;
 	return 1;
@@ -213,7 +224,7 @@ static int copy_chunk(struct kftp_session *s, struct kftp_request *q, size_t len
 	struct kftp_buffer *b = &s->held;
 	int r;
 
-	r = fill_held(s, q, len);
+	r = fill_held(s, q);
 	if (r <= 0)
 		return r;
 	r = kftp_conn_send(&s->data, page_address(b->page) + b->start, min_t(size_t, b->len, len),
@@ -231,8 +242,10 @@ static int splice_chunk(struct kftp_session *s, struct kftp_request *q, size_t l
 	ssize_t n;
 
 	n = do_splice_direct(q->file, &pos, s->data.file, &out, len, 0);
-	if (n >= 0 || kftp_conn_is_broken(&s->data))
+	if (n >= 0)
 		return n;
+	if (kftp_conn_is_broken(&s->data))
+		return sock_error(s->data.sock->sk) ?: -EPIPE;
 	if (n != -EINVAL && n != -EAGAIN)
 		return source_failed(s, n);
 	q->copies |= n == -EINVAL;	/* the file system cannot do it, or not now */
@@ -263,7 +276,8 @@ int kftp_move_out(struct kftp_session *s, struct kftp_request *q, struct kftp_ca
 	r = kftp_conn_space(&s->data);
 	if (!r)
 		return -EAGAIN;
-	if (q->copies || s->held.len)
+	/* a socket that was adopted may be made to block by whoever else has it */
+	if (q->copies || s->held.len || !(s->data.file->f_flags & O_NONBLOCK))
 		r = copy_chunk(s, q, len);
 	else
 		r = splice_chunk(s, q, min_t(size_t, len, r));

@@ -104,7 +104,9 @@ static int check_file(const struct file *file, bool upload)
 		return -EBADF;
 	if (S_ISFIFO(mode))
 		return !upload ? -EOPNOTSUPP : file->f_flags & O_NONBLOCK ? 0 : -EINVAL;
-	if (!S_ISREG(mode) || file->f_flags & O_DIRECT)
+	/* an eventfd and its kin may call themselves regular, too */
+	if (!S_ISREG(mode) || file->f_flags & O_DIRECT ||
+	    !(file->f_mode & (upload ? FMODE_PREAD : FMODE_PWRITE)))
 		return -EINVAL;
 	if (upload)
 		return op->read_iter && !op->read ? 0 : -EINVAL;
@@ -321,13 +323,29 @@ static int on_interrupted(struct kftp_session *s, const struct kftp_reply *r)
 	return 0;
 }
 
-/* The deadline has passed. Return: whether that is well, and the request has ended. */
+/* The reply to the NOOP, unless it is the ABOR's after all. */
+static int on_in_step(struct kftp_session *s, const struct kftp_reply *r)
+{
+	if (r->code == 200)
+		return on_aborted(s, r);
+	s->on_reply = on_in_step;
+	return 0;
+}
+
+/*
+ * The deadline has passed. If there seems to be no reply to the ABOR, the one to a NOOP shows where
+ * the server is: a late one would be taken for the next command's.
+ *
+ * Return: whether that is well.
+ */
 bool kftp_request_abandoned(struct kftp_session *s)
 {
 	if (s->on_reply != on_aborted || s->current_request->result.end.reply / 100 != 2)
 		return false;
 	s->on_reply = NULL;
-	on_aborted(s, NULL);
+	if (s->tx || kftp_control_command(s, on_in_step, "NOOP", NULL, 0))
+		return false;
+	kftp_session_set_deadline(s, s->config->abort_timeout);
 	return true;
 }
 

@@ -381,6 +381,10 @@ static int session_drive(struct kftp_session *s, struct kftp_call *call)
 		/* what happens from here on is seen by the try, or wakes us */
 		smp_mb__after_atomic();
 		r = session_step(s, call);
+		/* whoever never stops talking does not make us wait for ever */
+		if (r > 0 && s->state == KFTP_STATE_ABORTING &&
+		    time_after(jiffies, s->deadline))
+			session_expired(s);
 		if (r > 0)
 			continue;
 		if (r == -EINTR)	/* the local file, with a signal pending */

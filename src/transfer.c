@@ -23,9 +23,11 @@ static bool uploads(const struct kftp_request *q)
 
 static int on_restart(struct kftp_session *s, const struct kftp_reply *r)
 {
+	struct kftp_request *q = s->current_request;
+
 	if (r->code / 100 <= 3)
 		return kftp_request_advance(s);
-	s->restart_pending = false;
+	s->restart_pending = q->was_pending;
 	kftp_request_done(s, -ESPIPE, r);
 	return 0;
 }
@@ -33,14 +35,16 @@ static int on_restart(struct kftp_session *s, const struct kftp_reply *r)
 /* RFC 3659 section 5: directly before the transfer command. */
 int kftp_transfer_restart(struct kftp_session *s, struct kftp_request *q)
 {
-	u64 offset = q->arg.op == KFTP_OP_APPE ? 0 : q->arg.offset;
+	bool appends = q->arg.op == KFTP_OP_APPE || q->arg.op == KFTP_OP_STOU;
+	u64 offset = appends ? 0 : q->arg.offset;
 	char arg[24];
 	int n;
 
 	/* one that was not used up, because its request was cancelled, is still in force */
 	if (!offset && !s->restart_pending)
 		return 1;
-	s->restart_pending = true;
+	q->was_pending = s->restart_pending;
+	s->restart_pending = true;	/* even if nobody waits for the reply */
 	s->restarted = true;
 	n = scnprintf(arg, sizeof(arg), "%llu", offset);
 	return kftp_control_command(s, on_restart, "REST", arg, n);
@@ -91,11 +95,29 @@ static int verdict(const struct kftp_request *q)
 	return q->data_error ?: q->result.has_size ? -EBADMSG : 0;
 }
 
+/*
+ * Was the data connection reset before all that was queued had arrived? Our FIN counts as a byte. A
+ * server that says 226 to that has a part of the file.
+ */
+static bool was_reset(const struct kftp_session *s)
+{
+	const struct sock *sk;
+
+	if (!s->data.file)
+		return false;
+	sk = s->data.sock->sk;
+	return READ_ONCE(sk->sk_state) == TCP_CLOSE &&
+	       (s32)(READ_ONCE(tcp_sk(sk)->write_seq) - READ_ONCE(tcp_sk(sk)->snd_una)) > 1;
+}
+
 /* The last reply is here, and the data has ended or does not matter any more. */
 static void conclude(struct kftp_session *s, struct kftp_request *q)
 {
-	int error = verdict(q);
+	int error;
 
+	if (uploads(q) && q->data_ended && !q->data_error && was_reset(s))
+		q->data_error = -EBADMSG;
+	error = verdict(q);
 	if (q->result.end.reply == 425)	/* what was remembered of methods is no longer good */
 		kftp_data_forget(s);
 	if (error == -EBADMSG && s->restarted)	/* some servers never reset it */
@@ -208,7 +230,8 @@ int kftp_transfer_expired(struct kftp_session *s)
 		return 0;
 	}
 	if (upload_is_alive(s, q)) {
-		kftp_session_set_deadline(s, s->config->data_timeout);
+		kftp_session_set_deadline(s, q->data_ended ? s->config->reply_timeout :
+							     s->config->data_timeout);
 		return 0;
 	}
 	if (!q->result.end.reply)

@@ -267,8 +267,8 @@ enum kftp_cache {
  *
  *   RETR                 into a regular file; length: that many bytes at most, the rest is cut off
  *   STOR APPE STOU       from a regular file, or from a pipe that is O_NONBLOCK. length: that many
- *                        bytes of it, else to its end. APPE sends no REST: offset is the local
- *                        position only. STOU needs no path; the 1xx, a LINE, names the file
+ *                        bytes of it, else to its end. APPE and STOU send no REST: offset is the
+ *                        local position only. STOU needs no path; the 1xx, a LINE, names the file
  *   LIST NLST MLSD       into a regular file; path may be absent. length: more is EMSGSIZE
  *   MLST STAT            the same; the lines of the reply, without its first and last
  *   RENAME               path to path2
