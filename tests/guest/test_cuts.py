@@ -127,9 +127,18 @@ class CutByUser:
         pass
 
 
+def at_work(pid):
+    """It has opened the device: its handlers of signals are in place, and a connection is about to be made."""
+    try:
+        return any(os.readlink(f) == "/dev/kftp" for f in Path(f"/proc/{pid}/fd").iterdir())
+    except (FileNotFoundError, ProcessLookupError):
+        return False  # a descriptor was closed meanwhile
+
+
 def begin_and_cut(transfer, cut, point, delay, kftp, server, network):
     """Runs the command until `point` bytes have come and `delay` has passed, and cuts. True if that was in time."""
     running = kftp.start_verb(transfer.verb, f"--timeout={TIMEOUT}", *transfer.arguments(server))
+    wait_until(lambda: at_work(running.pid) or running.process.poll() is not None, "it does not begin", interval=0.005)
     wait_until(lambda: arrived(transfer) >= point or running.process.poll() is not None, "no data came", interval=0.005)
     time.sleep(delay)
     in_time = running.process.poll() is None

@@ -38,7 +38,7 @@ class Proxy:
         with open(self.log, "ab") as output:
             self.process = subprocess.Popen([str(a) for a in self.command()], env=environment, cwd="/",
                                             stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=5).close()

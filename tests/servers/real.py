@@ -68,7 +68,7 @@ class Server:
         self._await_listening()
         return self
 
-    def _await_listening(self, seconds=30):
+    def _await_listening(self, seconds=120):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:
