@@ -186,7 +186,7 @@ static int source_failed(struct kftp_session *s, ssize_t n)
 }
 
 /* Nothing has come from the pipe: is it over, or has nobody written yet? */
-static int pipe_is_empty(struct kftp_request *q)
+static int source_is_dry(struct kftp_request *q)
 {
 	return vfs_poll(q->file, NULL) & EPOLLHUP ? 0 : -EAGAIN;
 }
@@ -213,7 +213,7 @@ static int fill_held(struct kftp_session *s, struct kftp_request *q)
 	if (n < 0 && !(n == -EAGAIN && s->source.file))
 		return source_failed(s, n);
 	if (n <= 0)
-		return n || !s->source.file ? n : pipe_is_empty(q);
+		return n || !s->source.file ? n : source_is_dry(q);
 	b->start = 0;
 	b->len = n;
 	return 1;
