@@ -63,20 +63,22 @@ static void test_working_directory_with_nul(void **state) {
 static void test_words(void **state) {
         static const struct {
                 const char *text;
-                bool empty, missing;
+                bool empty, missing, denied;
         } replies[] = {
-                { "550 No files found",                              true,  false },
-                { "550 No members found.",                           true,  false },
-                { "550 No data sets found.",                         true,  false },
-                { "450 NO FILES FOUND",                              true,  false },
-                { "550 Directory is empty.",                         true,  false },
-                { "450 x: No such file or directory",                false, true  },
-                { "550 File not found",                              false, true  },
-                { "ls: cannot access 'x'",                           false, true  },
-                { "550 The system cannot find the file specified.",  false, true  },
-                { "550 Permission denied",                           false, false },
-                { "450 EPSV: data transfer in progress",             false, false },
-                { "",                                                false, false },
+                { "550 No files found",                              true,  false, false },
+                { "550 No members found.",                           true,  false, false },
+                { "550 No data sets found.",                         true,  false, false },
+                { "450 NO FILES FOUND",                              true,  false, false },
+                { "550 Directory is empty.",                         true,  false, false },
+                { "450 x: No such file or directory",                false, true,  false },
+                { "550 File not found",                              false, true,  false },
+                { "ls: cannot access 'x'",                           false, true,  false },
+                { "550 The system cannot find the file specified.",  false, true,  false },
+                { "550 Permission denied",                           false, false, true  },
+                { "450 EPSV: data transfer in progress",             false, false, false },
+                { "550 x: Access is denied.",                        false, false, true  },
+                { "550 x is being used by another process",          false, false, true  },
+                { "",                                                false, false, false },
         };
 
         (void) state;
@@ -85,6 +87,7 @@ static void test_words(void **state) {
 
                 assert_int_equal(kftp_reply_says_empty(replies[i].text, n), replies[i].empty);
                 assert_int_equal(kftp_reply_says_missing(replies[i].text, n), replies[i].missing);
+                assert_int_equal(kftp_reply_says_denied(replies[i].text, n), replies[i].denied);
         }
 }
 

@@ -87,6 +87,13 @@ static void change_done(Change *change) {
 
 /* ---- Remove ---------------------------------------------------------------------------------- */
 
+/* By what the server said to the command itself: it need not say the same when it is asked what is there. */
+static bool is_denied(const Change *change) {
+        const char *text = strempty(change->result->reply_text);
+
+        return kftp_reply_says_denied(text, strlen(text)) && !kftp_reply_says_missing(text, strlen(text));
+}
+
 static int remove_it(KftpConnection *c, void *userdata, KftpFailure *f) {
         Change *change = userdata;
         struct kftp_submit request = kftp_request(change->flags & KFTP_REMOVE_DIRECTORY ? KFTP_OP_RMD : KFTP_OP_DELE, change->path);
@@ -102,7 +109,7 @@ static int remove_it(KftpConnection *c, void *userdata, KftpFailure *f) {
         }
         r = send_once(c, change, &request, f);
         if (r < 0 && !change->uncertain && (change->flags & KFTP_REMOVE_MISSING_OK) && f->class == KFTP_CLASS_REMOTE
-            && kftp_remote_look(c, change->path) == KFTP_ABSENT) {
+            && !is_denied(change) && kftp_remote_look(c, change->path) == KFTP_ABSENT) {
                 kftp_failure_done(f);
                 return 0;
         }

@@ -35,6 +35,8 @@ bool kftp_reply_unimplemented(unsigned reply);
 bool kftp_reply_says_empty(const char *text, size_t n);
 /* Says that something is not there. */
 bool kftp_reply_says_missing(const char *text, size_t n);
+/* It is there, but not for us, or not now. */
+bool kftp_reply_says_denied(const char *text, size_t n);
 /* A line of the final reply that tells of entries left out: Pure-FTPd's "226-Output truncated to 10000 matches". */
 bool kftp_reply_says_truncated(const char *text, size_t n);
 /* A path that some server's LIST takes for an option, a pattern or several words. */

@@ -15,6 +15,10 @@ static const char *const missing_words[] = {
         "no such", "not found", "does not exist", "doesn't exist", "cannot access", "can't find", "cannot find", "not exist",
 };
 
+static const char *const denied_words[] = {
+        "denied", "permission", "permitted", "not allowed", "forbidden", "in use", "being used", "used by", "busy", "locked",
+};
+
 static bool contains(const char *text, size_t n, const char *const *words, size_t n_words) {
         char lower[KFTP_MAX_TEXT + 1];
 
@@ -38,6 +42,10 @@ bool kftp_reply_says_empty(const char *text, size_t n) {
 
 bool kftp_reply_says_missing(const char *text, size_t n) {
         return contains(text, n, missing_words, ELEMENTS(missing_words));
+}
+
+bool kftp_reply_says_denied(const char *text, size_t n) {
+        return contains(text, n, denied_words, ELEMENTS(denied_words));
 }
 
 bool kftp_reply_says_truncated(const char *text, size_t n) {

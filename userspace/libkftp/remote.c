@@ -4,13 +4,17 @@
 #include <sys/mman.h>
 
 #include "list.h"
+#include "listing-internal.h"
 #include "remote.h"
 #include "util.h"
 #include "working-directory.h"
 
-/* "550" and "450" are about the file, "501" about the command, "5xx" of other kinds about the server. */
-static bool says_absent(unsigned reply) {
-        return reply == 550 || reply == 450;
+/*
+ * "550" is about the file, "501" about the command, "5xx" of other kinds about the server; "450" says that it is
+ * busy. "550" alone has two meanings, and what is denied is there.
+ */
+static bool says_absent(const KftpDone *d) {
+        return d->reply == 550 && (kftp_reply_says_missing(d->text, d->text_len) || !kftp_reply_says_denied(d->text, d->text_len));
 }
 
 static int note_type(void *userdata, const KftpEntry *e) {
@@ -32,7 +36,7 @@ static KftpPresence by_mlst(KftpConnection *c, const char *path) {
         if (fd < 0)
                 return KFTP_PRESENCE_UNKNOWN;
         if (kftp_connection_request(c, &mlst, &done, NULL) < 0)
-                return says_absent(done.reply) ? KFTP_ABSENT : KFTP_PRESENCE_UNKNOWN;
+                return says_absent(&done) ? KFTP_ABSENT : KFTP_PRESENCE_UNKNOWN;
         if (kftp_list_read(fd, KFTP_LIST_FROM_REPLY, 0, note_type, &p, &summary) < 0 || summary.entries + summary.dots == 0)
                 return KFTP_PRESENCE_UNKNOWN;
         return p;
@@ -49,7 +53,7 @@ static KftpPresence by_size_and_cwd(KftpConnection *c, const char *path) {
         }
         if (kftp_connection_request(c, &size, &of_size, NULL) >= 0)
                 return KFTP_PRESENT;
-        return says_absent(of_size.reply) && says_absent(of_cwd.reply) ? KFTP_ABSENT : KFTP_PRESENCE_UNKNOWN;
+        return says_absent(&of_size) && says_absent(&of_cwd) ? KFTP_ABSENT : KFTP_PRESENCE_UNKNOWN;
 }
 
 KftpPresence kftp_remote_look(KftpConnection *c, const char *path) {
