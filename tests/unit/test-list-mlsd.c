@@ -54,6 +54,17 @@ static void test_links(void **state) {
                "o ? ? ?<f>\n");
 }
 
+/* RFC 3659's grammar wants a semicolon after each fact; some leave out the last one. */
+static void test_no_last_semicolon(void **state) {
+        (void) state;
+        expect("Type=file;Size=12 a; b.txt\r\n"
+               "Type=file;Size=12 a b\r\n"
+               "type=OS.unix=slink:two words;size=3; c; d\r\n",
+               "f ? 12 ?<a; b.txt>\n"
+               "f ? 12 ?<a b>\n"
+               "l ? 3 ?<c; d> -> <two words>\n");
+}
+
 static void test_names_are_kept(void **state) {
         (void) state;
         expect("type=file;  leading\r\n"
@@ -140,6 +151,7 @@ int main(void) {
                 cmocka_unit_test(test_facts_in_any_case_and_order),
                 cmocka_unit_test(test_links),
                 cmocka_unit_test(test_names_are_kept),
+                cmocka_unit_test(test_no_last_semicolon),
                 cmocka_unit_test(test_sloppy_servers),
                 cmocka_unit_test(test_years_after_1999),
                 cmocka_unit_test(test_reply),

@@ -123,13 +123,40 @@ static void take_fact(Facts *all, const char *text, size_t n) {
 /* ---- The line -------------------------------------------------------------------------------- */
 
 /*
- * Where the space before the name is. The target of a link may hold spaces, against the RFC, so it is
- * the first one after a semicolon; if there is none, the server leaves the last semicolon out.
+ * Whether a space in a fact is part of its value: against the RFC so in the target of a link, and in facts that are
+ * not known here, such as the name of a group.
+ */
+static bool may_hold_spaces(const char *fact, size_t n) {
+        const char *equals = memchr(fact, '=', n);
+        Fact name, value;
+
+        if (!equals)
+                return true;
+        name = (Fact) { fact, (size_t) (equals - fact) };
+        value = (Fact) { equals + 1, n - name.n - 1 };
+        if (begins(value, "OS.unix="))
+                return true;
+        for (size_t i = 0; i < ELEMENTS(facts); i++)
+                if (equal(name, facts[i].name))
+                        return false;
+        return true;
+}
+
+/*
+ * Where the space before the name is: the first one after a semicolon, or, for servers that leave the last
+ * semicolon out, the one that ends the last fact. The name may hold semicolons and spaces itself.
  */
 static const char *find_name(const char *line, size_t n) {
-        const char *separator = memmem(line, n, "; ", 2);
+        const char *space = memchr(line, ' ', n), *semicolon, *fact, *separator;
 
-        return separator ? separator + 1 : memchr(line, ' ', n);
+        if (!space)
+                return NULL;
+        semicolon = memrchr(line, ';', (size_t) (space - line));
+        fact = semicolon ? semicolon + 1 : line;
+        if (fact == space || !may_hold_spaces(fact, (size_t) (space - fact)))
+                return space;
+        separator = memmem(space, n - (size_t) (space - line), "; ", 2);
+        return separator ? separator + 1 : space;
 }
 
 static int parse_mlsd(const char *line, size_t n, int64_t now, KftpEntry *ret) {
