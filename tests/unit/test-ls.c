@@ -88,6 +88,20 @@ static void test_json(void **state) {
         expect(LS_JSON, false, &e, "[{\"name\":\"a b\",\"type\":\"file\",\"size\":null,\"mtime\":\"1969-12-31T23:59:59Z\",\"mode\":\"0640\",\"target\":null}]\n");
 }
 
+/* A date of four digits for the year, as ISO 8601 has it. */
+static void test_early_years(void **state) {
+        KftpEntry e = file;
+        _cleanup_free_ char *text = NULL, *before = NULL;
+
+        (void) state;
+        e.mtime = INT64_C(-62135596800);
+        text = written(LS_JSON, false, &e, 1);
+        assert_non_null(strstr(text, "\"0001-01-01T00:00:00Z\""));
+        e.mtime -= 86400 * 400;
+        before = written(LS_JSON, false, &e, 1);
+        assert_non_null(strstr(before, "\"mtime\":null"));
+}
+
 static void test_json_of_bytes(void **state) {
         json_error_t error;
         KftpEntry e = file;
@@ -129,6 +143,7 @@ int main(void) {
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_json),
                 cmocka_unit_test(test_json_of_bytes),
+                cmocka_unit_test(test_early_years),
                 cmocka_unit_test(test_write_error),
         };
 

@@ -43,12 +43,15 @@ static void format_mode(const KftpEntry *e, char *ret) {
                 ret[9] = ret[9] == 'x' ? 't' : 'T';
 }
 
-/* "2024-01-02T03:04:05Z" */
+/* "2024-01-02T03:04:05Z", the year with four digits always: strftime's has fewer for early ones. */
 static bool format_time(const KftpEntry *e, char *ret, size_t size) {
         time_t t = (time_t) e->mtime;
         struct tm tm;
 
-        return e->mtime != KFTP_MTIME_UNKNOWN && gmtime_r(&t, &tm) && strftime(ret, size, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0;
+        if (e->mtime == KFTP_MTIME_UNKNOWN || !gmtime_r(&t, &tm) || tm.tm_year < -1900 || tm.tm_year > 9999 - 1900)
+                return false;
+        return snprintf(ret, size, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+                        tm.tm_hour, tm.tm_min, tm.tm_sec) < (int) size;
 }
 
 /* "2024-01-02 03:04", and not what is not known of it. */
