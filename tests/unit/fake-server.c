@@ -117,6 +117,12 @@ static int reply(KftpDone *d, unsigned code) {
         return d->error;
 }
 
+static int deny(KftpDone *d) {
+        reply(d, 550);
+        d->text_len = (size_t) snprintf(d->text, sizeof(d->text), "550 Permission denied.");
+        return d->error;
+}
+
 static int cut(KftpDone *d) {
         dead = true;
         d->error = -ECONNRESET;
@@ -129,6 +135,10 @@ static int size_of(const char *path, KftpDone *d) {
         note_request("SIZE", path);
         if (fake_server.no_size)
                 return reply(d, 500);
+        if (fake_server.denies)
+                return deny(d);
+        if (f && fake_server.look_reply > 0)
+                return reply(d, fake_server.look_reply);
         if (!f || f->directory)
                 return reply(d, 550);
         d->has_size = true;
@@ -236,6 +246,8 @@ static int remove_it(const char *verb, const char *path, bool directory, KftpDon
         FakeFile *f = find(path);
 
         note_request(verb, path);
+        if (fake_server.denies)
+                return deny(d);
         if (!f || f->directory != directory || fake_server.no_dele)
                 return reply(d, 550);
         drop(f);
@@ -311,7 +323,22 @@ static int quote(const char *line, KftpWatch *watch, KftpDone *d) {
         return d->error;
 }
 
-static int retrieve(const struct kftp_submit *q, const char *path, KftpDone *d) {
+/* After n bytes, of which the client has been told, one more than there are. */
+static int send_more(const struct kftp_submit *q, size_t n, KftpWatch *watch, KftpDone *d) {
+        struct kftp_run e = {
+                .bytes = n, .event_flags = KFTP_EVENT_HAS_SIZE | KFTP_EVENT_HAS_MTIME, .remote_size = d->size, .remote_mtime = d->mtime,
+        };
+
+        if (watch && watch->moved)
+                assert_int_equal(watch->moved(watch->userdata, &e, NULL), 0);
+        assert_int_equal(pwrite(q->fd, "X", 1, (off_t) (q->offset + n)), 1);
+        d->bytes = n + 1;
+        reply(d, 226);
+        d->error = -EBADMSG;
+        return d->error;
+}
+
+static int retrieve(const struct kftp_submit *q, const char *path, KftpWatch *watch, KftpDone *d) {
         FakeFile *f = find(path);
         size_t n;
 
@@ -335,7 +362,22 @@ static int retrieve(const struct kftp_submit *q, const char *path, KftpDone *d) 
                 fake_server.cuts--;
                 return cut(d);
         }
-        return reply(d, 226);
+        return fake_server.sends_more ? send_more(q, n, watch, d) : reply(d, 226);
+}
+
+static int modified(const char *path, KftpDone *d) {
+        FakeFile *f = find(path);
+
+        note_request("MDTM", path);
+        if (fake_server.cut_in_mdtm) {
+                fake_server.cut_in_mdtm = false;
+                return cut(d);
+        }
+        if (!f || f->directory)
+                return reply(d, 550);
+        d->has_mtime = true;
+        d->mtime = f->mtime;
+        return reply(d, 213);
 }
 
 static int serve(const struct kftp_submit *q, const char *path, KftpWatch *watch, KftpDone *d) {
@@ -346,6 +388,8 @@ static int serve(const struct kftp_submit *q, const char *path, KftpWatch *watch
                 return reply(d, 200);
         case KFTP_OP_SIZE:
                 return size_of(path, d);
+        case KFTP_OP_MDTM:
+                return modified(path, d);
         case KFTP_OP_STOR:
                 return store(q, "STOR", path, d);
         case KFTP_OP_APPE:
@@ -355,7 +399,7 @@ static int serve(const struct kftp_submit *q, const char *path, KftpWatch *watch
                         watch->line(watch->userdata, "150 FILE: unique.1", strlen("150 FILE: unique.1"));
                 return store(q, "STOU", "unique.1", d);
         case KFTP_OP_RETR:
-                return retrieve(q, path, d);
+                return retrieve(q, path, watch, d);
         case KFTP_OP_RENAME:
                 return rename_file(q, path, d);
         case KFTP_OP_MLSD:
@@ -368,6 +412,10 @@ static int serve(const struct kftp_submit *q, const char *path, KftpWatch *watch
                 return 0;
         case KFTP_OP_CWD:
                 note_request("CWD", path);
+                if (fake_server.denies && !streq(path, "/home"))
+                        return deny(d);
+                if (f && fake_server.look_reply > 0)
+                        return reply(d, fake_server.look_reply);
                 return reply(d, streq(path, "/home") || (f && f->directory) ? 250 : 550);
         default:
                 return change(q, path, d);

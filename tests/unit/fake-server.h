@@ -51,6 +51,10 @@ typedef struct FakeServer {
         bool hangs_up;                  /* the next request on an open connection finds it dead */
         unsigned busy_logins;           /* so many log-ins get 421 */
         bool refuses_login;
+        bool denies;                    /* SIZE, CWD and all changes: 550 Permission denied */
+        bool sends_more;                /* downloads: one byte more than SIZE said */
+        unsigned look_reply;            /* of SIZE and CWD to what is there, if not 0 */
+        bool cut_in_mdtm;               /* the next MDTM loses the connection */
         void (*while_storing)(void);    /* called in the middle of an upload */
 } FakeServer;
 

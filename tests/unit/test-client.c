@@ -77,6 +77,22 @@ static void test_remove_without_its_reply(void **state) {
         assert_int_equal(fake_server.connections, 2);
 }
 
+/* It is there, and may not be removed: that is another thing than not being there. */
+static void test_remove_denied(void **state) {
+        _cleanup_url_ KftpUrl file = parse("ftp://h/a");
+
+        (void) state;
+        fake_server_add("a", "x");
+        fake_server.denies = true;
+        expect(kftp_client_remove(client, &file, KFTP_REMOVE_MISSING_OK, &result), KFTP_CLASS_REMOTE);
+        fake_server.denies = false;
+        /* busy */
+        fake_server.no_dele = true;
+        fake_server.look_reply = 450;
+        expect(kftp_client_remove(client, &file, KFTP_REMOVE_MISSING_OK, &result), KFTP_CLASS_REMOTE);
+        assert_string_equal(fake_server_get("a"), "x");
+}
+
 static void test_mkdir(void **state) {
         _cleanup_url_ KftpUrl deep = parse("ftp://h/a/b/c"), root = parse("ftp://h/");
 
@@ -204,6 +220,27 @@ static void test_get_part(void **state) {
         assert_true(stat("a", &st) < 0);
 }
 
+/* More than SIZE said: what was written out cannot be right, and no further attempt mends it. */
+static void test_longer_than_told(void **state) {
+        _cleanup_url_ KftpUrl url = parse("ftp://h/a");
+        int fd = open("out", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        KftpPart part = {};
+        struct stat st;
+
+        (void) state;
+        fake_server_add("a", "0123456789");
+        fake_server.sends_more = true;
+        expect(kftp_client_cat(client, &url, fd, &part, &result), KFTP_CLASS_INTEGRITY);
+        assert_int_equal(fake_server_asked("RETR"), 1);
+        close(fd);
+        part.text = true;
+        expect(kftp_client_get_part(client, &url, "text", &part, &result), KFTP_CLASS_INTEGRITY);
+        assert_true(stat("text", &st) < 0);
+        part = (KftpPart) { .range = { .from = 5 } };
+        expect(kftp_client_get_part(client, &url, "range", &part, &result), KFTP_CLASS_INTEGRITY);
+        assert_true(stat("range", &st) < 0);
+}
+
 /* ---- Ways to a data connection --------------------------------------------------------------- */
 
 static void test_methods(void **state) {
@@ -235,12 +272,14 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 WITH_SERVER(test_remove),
                 WITH_SERVER(test_remove_without_its_reply),
+                WITH_SERVER(test_remove_denied),
                 WITH_SERVER(test_mkdir),
                 WITH_SERVER(test_rename),
                 WITH_SERVER(test_quote),
                 WITH_SERVER(test_list),
                 WITH_SERVER(test_cat),
                 WITH_SERVER(test_get_part),
+                WITH_SERVER(test_longer_than_told),
                 cmocka_unit_test(test_methods),
         };
 

@@ -189,10 +189,15 @@ static void note_done(Stream *s, const KftpDone *d) {
         result->reply_text = strndup(d->text, d->text_len);
 }
 
-/* What has come counts, however it ended; unless it could not be written. */
+/*
+ * What has come counts, however it ended; unless it could not be written. Of a file longer than its size what was
+ * written out may be wrong, and another attempt would find nothing missing.
+ */
 static int judge(Stream *s, KftpConnection *c, const KftpDone *d, int r, KftpFailure *f) {
         if (r < 0 && d->error == -ESTALE)
                 return changed(s, c, "it is another file now", f);
+        if (r < 0 && f->class == KFTP_CLASS_INTEGRITY && s->size != KFTP_SIZE_UNKNOWN && s->offset + d->bytes > s->size)
+                f->transient = false;
         if (r >= 0 || f->class == KFTP_CLASS_NETWORK || (f->class == KFTP_CLASS_INTEGRITY && s->position < s->size)) {
                 KftpFailure own = {};
                 int k = flush(s, s->offset + d->bytes, &own);
