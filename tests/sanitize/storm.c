@@ -4,8 +4,9 @@
  * adopt, poll, ask, close; with good and bad arguments, a server that keeps to the protocol only
  * mostly (storm-server.c), and processes that are killed in the middle of it.
  *
- *     storm [-s SEED] SECONDS
+ *     storm [-f] [-s SEED] SECONDS
  *
+ * With -f, allocations in these processes fail as /sys/kernel/debug/failslab has it (with task-filter).
  * What it looks for is in the kernel log; here, only that nothing is left: exit status 0 if the module
  * is unused at the end, and data has been moved.
  */
@@ -35,6 +36,7 @@
 #define SESSIONS 3
 
 static uint16_t port;
+static bool fail_allocations;
 static int sessions[SESSIONS];
 
 /* Shared by all processes: whether it blew at all. */
@@ -256,6 +258,16 @@ static void *blow(void *userdata) {
         return NULL;
 }
 
+static void let_allocations_fail(void) {
+        int fd = open("/proc/self/make-it-fail", O_WRONLY | O_CLOEXEC);
+
+        if (fd < 0 || write(fd, "1", 1) != 1) {
+                perror("/proc/self/make-it-fail");
+                _exit(1);
+        }
+        close(fd);
+}
+
 static pid_t start_process(unsigned seed) {
         pid_t pid = fork();
         Dice d = { .state = seed };
@@ -265,11 +277,14 @@ static pid_t start_process(unsigned seed) {
                 return pid;
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         signal(SIGPIPE, SIG_IGN);
+        if (fail_allocations)   /* threads inherit it */
+                let_allocations_fail();
         for (unsigned i = 0; i < SESSIONS; i++)
-                sessions[i] = open("/dev/kftp", O_RDWR | O_CLOEXEC);
+                while ((sessions[i] = open("/dev/kftp", O_RDWR | O_CLOEXEC)) < 0)
+                        usleep(1000);
         for (unsigned i = 1; i < THREADS; i++)
                 if (pthread_create(&thread, NULL, blow, (void *) (uintptr_t) pick(&d, 1 << 24)) != 0)
-                        _exit(1);
+                        break;
         blow((void *) (uintptr_t) seed);
         _exit(0);
 }
@@ -291,11 +306,13 @@ int main(int argc, char **argv) {
         time_t end;
         int o;
 
-        while ((o = getopt(argc, argv, "s:")) >= 0)
+        while ((o = getopt(argc, argv, "fs:")) >= 0)
                 if (o == 's')
                         seed = strtoul(optarg, NULL, 10);
+                else
+                        fail_allocations = true;
         if (optind != argc - 1 || access("/dev/kftp", R_OK | W_OK) < 0) {
-                fprintf(stderr, "usage: storm [-s SEED] SECONDS, as root, with the module loaded\n");
+                fprintf(stderr, "usage: storm [-f] [-s SEED] SECONDS, as root, with the module loaded\n");
                 return 2;
         }
         seconds = strtoul(argv[optind], NULL, 10);
@@ -311,8 +328,8 @@ int main(int argc, char **argv) {
                         pids[i] = start_process(pick(&d, 1 << 24));
                 usleep(500000 + pick(&d, 2500000));
                 for (unsigned i = 0; i < PROCESSES; i++) {
-                        kill(pids[i], SIGKILL);
-                        if (waitpid(pids[i], NULL, 0) != pids[i])
+                        /* -1 would be everybody */
+                        if (pids[i] < 0 || kill(pids[i], SIGKILL) < 0 || waitpid(pids[i], NULL, 0) != pids[i])
                                 return 1;
                 }
         }
