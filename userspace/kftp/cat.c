@@ -39,27 +39,17 @@ int cat_url(Run *run, const KftpUrl *url) {
         /* Whoever read has seen enough: that is no news to him. */
         if (class != KFTP_CLASS_OK && result.failure.error != -EPIPE)
                 run_show_failure(run, &result.failure, result.attempts, NULL);
+        run_note_refusal(run, &result);
         kftp_result_done(&result);
         return class;
 }
 
-static int cat_word(Run *run, const char *word) {
-        KftpUrl url = {};
-        int class;
-
-        class = run_parse_url(word, &url);
-        if (class == 0)
-                class = cat_url(run, &url);
-        kftp_url_done(&url);
-        return class;
-}
-
-static int cat_all(Run *run) {
+static int cat_all(Run *run, const KftpUrl *urls) {
         const Arguments *a = &run->arguments;
         unsigned failed = 0;
 
         for (unsigned i = 0; i < a->n_words; i++) {
-                int class = cat_word(run, a->words[i]);
+                int class = cat_url(run, &urls[i]);
 
                 if (class != 0 && (a->n_words == 1 || !cat_goes_on(class)))
                         return class;
@@ -68,7 +58,9 @@ static int cat_all(Run *run) {
         return failed > 0 ? KFTP_CLASS_SOME_FAILED : 0;
 }
 
+/* All URLs are looked at before anything is done. */
 int verb_cat(int argc, char **argv) {
+        KftpUrl *urls;
         int class;
         Run run;
 
@@ -77,9 +69,13 @@ int verb_cat(int argc, char **argv) {
                 return class;
         if (run.arguments.n_words == 0)
                 return usage_error("the URL is missing");
-        class = run_begin(&run);
+        urls = calloc(run.arguments.n_words, sizeof(*urls));
+        class = urls ? run_parse_urls(&run, run.arguments.n_words, urls) : KFTP_CLASS_OTHER;
         if (class == 0)
-                class = cat_all(&run);
+                class = run_begin(&run);
+        if (class == 0)
+                class = cat_all(&run, urls);
         run_end(&run);
+        run_free_urls(urls, run.arguments.n_words);
         return class;
 }

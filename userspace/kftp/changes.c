@@ -13,18 +13,9 @@ static int change(Run *run, const KftpUrl *url, Change what) {
 
         if (run_log_in(run, url, &result.failure) < 0 || what(run, url, &result) < 0)
                 class = run_show_failure(run, &result.failure, result.attempts, NULL);
+        run_note_refusal(run, &result);
         kftp_result_done(&result);
         return class;
-}
-
-static int parse_urls(const Run *run, unsigned n, KftpUrl *urls) {
-        for (unsigned i = 0; i < n; i++) {
-                int class = run_parse_url(run->arguments.words[i], &urls[i]);
-
-                if (class != 0)
-                        return class;
-        }
-        return 0;
 }
 
 /* One that fails does not stop the rest, unless it was stopped itself. */
@@ -46,15 +37,13 @@ static int run_changes(Run *run, unsigned n, Change what) {
         KftpUrl *urls = calloc(n, sizeof(*urls));
         int class;
 
-        class = urls ? parse_urls(run, n, urls) : KFTP_CLASS_OTHER;
+        class = urls ? run_parse_urls(run, n, urls) : KFTP_CLASS_OTHER;
         if (class == 0)
                 class = run_begin(run);
         if (class == 0)
                 class = change_all(run, n, urls, what);
         run_end(run);
-        for (unsigned i = 0; urls && i < n; i++)
-                kftp_url_done(&urls[i]);
-        free(urls);
+        run_free_urls(urls, n);
         return class;
 }
 

@@ -29,14 +29,30 @@ int get_words(const Arguments *a, GetWords *ret, char **error) {
         return cat_check(a, w.dest, error);
 }
 
-static int parse_urls(const Run *run, const GetWords *w, KftpUrl *urls) {
-        for (unsigned i = 0; i < w->n_urls; i++) {
-                int class = run_parse_url(run->arguments.words[i], &urls[i]);
+static int compare_bases(const void *a, const void *b) {
+        const KftpUrl *const *x = a, *const *y = b;
 
-                if (class != 0)
-                        return class;
-        }
-        return 0;
+        return strcmp((*x)->base, (*y)->base);
+}
+
+/* In one directory they would replace each other. */
+static int check_names(const GetWords *w, const KftpUrl *urls) {
+        const KftpUrl **sorted;
+        int class = 0;
+
+        if (w->n_urls <= 1 || streq_ptr(w->dest, "-"))
+                return 0;
+        sorted = calloc(w->n_urls, sizeof(*sorted));
+        if (!sorted)
+                return KFTP_CLASS_OTHER;
+        for (unsigned i = 0; i < w->n_urls; i++)
+                sorted[i] = &urls[i];
+        qsort(sorted, w->n_urls, sizeof(*sorted), compare_bases);
+        for (unsigned i = 1; class == 0 && i < w->n_urls; i++)
+                if (streq(sorted[i - 1]->base, sorted[i]->base))
+                        class = usage_error("two of the URLs end in '%s', and would replace each other: get them one by one", sorted[i]->base);
+        free(sorted);
+        return class;
 }
 
 static int check_dest(const GetWords *w) {
@@ -68,28 +84,14 @@ static int report(const Run *run, const char *url, const KftpResult *result) {
         return class != KFTP_CLASS_OK ? class : KFTP_CLASS_LOCAL;
 }
 
-static bool is_same_login(const KftpUrl *a, const KftpUrl *b) {
-        return a && a->port == b->port && streq(a->host, b->host) && streq_ptr(a->user, b->user);
-}
-
-/* A password that was refused is not tried again: servers count, and lock people out. */
-static int skip(KftpFailure *f, const KftpUrl *url) {
-        _cleanup_free_ char *path = kftp_escape(url->path, strlen(url->path));
-
-        *f = (KftpFailure) { .class = KFTP_CLASS_AUTH, .error = -EKEYREJECTED };
-        if (asprintf(&f->text, "\"%s\" from %s not tried: the login was refused before", strempty(path), url->host) < 0)
-                f->text = NULL;
-        return -EKEYREJECTED;
-}
-
-static int get(Run *run, const char *text, const KftpUrl *url, const char *dest, const KftpUrl **refused) {
+static int get(Run *run, const char *text, const KftpUrl *url, const char *dest) {
         const Arguments *a = &run->arguments;
         KftpResult result = {};
         int class;
 
         if (dest && streq(dest, "-"))
                 return cat_url(run, url);
-        if ((is_same_login(*refused, url) ? skip(&result.failure, url) : run_log_in(run, url, &result.failure)) >= 0) {
+        if (run_log_in(run, url, &result.failure) >= 0) {
                 progress_begin(&run->progress, url->base, !a->quiet && !a->no_progress);
                 if (a->part.text || cat_is_part(&a->part.range))
                         (void) kftp_client_get_part(run->client, url, dest, &a->part, &result);
@@ -98,8 +100,7 @@ static int get(Run *run, const char *text, const KftpUrl *url, const char *dest,
                 progress_end(&run->progress);
         }
         class = report(run, text, &result);
-        if (class == KFTP_CLASS_AUTH && result.peer.family == 0)
-                *refused = url;
+        run_note_refusal(run, &result);
         kftp_result_done(&result);
         return class;
 }
@@ -112,23 +113,16 @@ static bool goes_on(const GetWords *w, int class) {
 
 /* One that fails does not stop the rest, unless it was stopped itself. */
 static int get_all(Run *run, const GetWords *w, const KftpUrl *urls) {
-        const KftpUrl *refused = NULL;
         unsigned failed = 0;
 
         for (unsigned i = 0; i < w->n_urls; i++) {
-                int class = get(run, run->arguments.words[i], &urls[i], w->dest, &refused);
+                int class = get(run, run->arguments.words[i], &urls[i], w->dest);
 
                 if (class != 0 && (w->n_urls == 1 || !goes_on(w, class)))
                         return class;
                 failed += class != 0;
         }
         return failed > 0 ? KFTP_CLASS_SOME_FAILED : 0;
-}
-
-static void free_urls(KftpUrl *urls, unsigned n) {
-        for (unsigned i = 0; urls && i < n; i++)
-                kftp_url_done(&urls[i]);
-        free(urls);
 }
 
 int verb_get(int argc, char **argv) {
@@ -144,7 +138,9 @@ int verb_get(int argc, char **argv) {
         if (get_words(&run.arguments, &w, &error) < 0)
                 return usage_error("%s", strempty(error));
         urls = calloc(w.n_urls, sizeof(*urls));
-        class = urls ? parse_urls(&run, &w, urls) : KFTP_CLASS_OTHER;
+        class = urls ? run_parse_urls(&run, w.n_urls, urls) : KFTP_CLASS_OTHER;
+        if (class == 0)
+                class = check_names(&w, urls);
         if (class == 0)
                 class = check_dest(&w);
         if (class == 0)
@@ -152,6 +148,6 @@ int verb_get(int argc, char **argv) {
         if (class == 0)
                 class = get_all(&run, &w, urls);
         run_end(&run);
-        free_urls(urls, w.n_urls);
+        run_free_urls(urls, w.n_urls);
         return class;
 }

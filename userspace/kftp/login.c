@@ -108,6 +108,24 @@ static int find_password(Run *run, const char *user, const KftpUrl *url, KftpFai
         return ask_password(run, user ?: run->netrc.user, url, f);
 }
 
+static int refuse_again(const KftpUrl *url, KftpFailure *f) {
+        _cleanup_free_ char *path = kftp_escape(url->path, strlen(url->path)), *text = NULL;
+
+        if (asprintf(&text, "\"%s\" at %s not tried: the login was refused before", strempty(path), url->host) < 0)
+                text = NULL;
+        return fail(f, KFTP_CLASS_AUTH, -EKEYREJECTED, text);
+}
+
+/* A password that was refused is not tried again: servers count, and lock people out. */
+void run_note_refusal(Run *run, const KftpResult *result) {
+        bool logged_in = result->peer.family != 0 || result->reply != 0;
+
+        if (result->failure.class != KFTP_CLASS_AUTH || logged_in || !run->login)
+                return;
+        free(run->refused);
+        run->refused = strdup(run->login);
+}
+
 int run_log_in(Run *run, const KftpUrl *url, KftpFailure *f) {
         const Arguments *a = &run->arguments;
         const char *user = a->user ?: url->user;
@@ -119,6 +137,8 @@ int run_log_in(Run *run, const KftpUrl *url, KftpFailure *f) {
                 return r;
         if (asprintf(&login, "%s@%s:%u", strempty(user), url->host, url->port) < 0)
                 login = NULL;
+        if (login && streq_ptr(run->refused, login))
+                return refuse_again(url, f);
         if (login && streq_ptr(run->login, login))
                 return 0;
         kftp_client_set_login(run->client, a->user, NULL, NULL);

@@ -139,7 +139,7 @@ int run_begin(Run *run) {
         };
         int r;
 
-        r = kftp_control_new(&control);
+        r = control ? 0 : kftp_control_new(&control);
         if (r >= 0)
                 r = install_handlers();
         options.control = control;
@@ -156,6 +156,7 @@ void run_end(Run *run) {
         kftp_client_free(run->client);
         login_forget(run);
         kftp_proxy_free(run->proxy);
+        free(run->refused);
 }
 
 int run_parse_url(const char *text, KftpUrl *ret) {
@@ -168,4 +169,20 @@ int run_parse_url(const char *text, KftpUrl *ret) {
         escaped = error ? kftp_escape(error, strlen(error)) : NULL;
         fprintf(stderr, "kftp: bad URL: %s\n", escaped ?: strerror(-r));
         return KFTP_CLASS_USAGE;
+}
+
+int run_parse_urls(const Run *run, unsigned n, KftpUrl *urls) {
+        for (unsigned i = 0; i < n; i++) {
+                int class = run_parse_url(run->arguments.words[i], &urls[i]);
+
+                if (class != 0)
+                        return class;
+        }
+        return 0;
+}
+
+void run_free_urls(KftpUrl *urls, unsigned n) {
+        for (unsigned i = 0; urls && i < n; i++)
+                kftp_url_done(&urls[i]);
+        free(urls);
 }

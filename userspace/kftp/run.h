@@ -18,6 +18,7 @@ typedef struct Run {
         char *password;                 /* from a file of its own, or asked for */
         KftpLogin netrc;                /* or from there */
         char *login;                    /* "user@host:port" that they are for */
+        char *refused;                  /* the last such one that the server did not let in */
         KftpProxy *proxy;               /* the one there is, whether or not the host is reached through it */
 } Run;
 
@@ -31,11 +32,18 @@ void run_end(Run *run);
 /* Parses a URL of the arguments. 0, or an exit code after a message; free with kftp_url_done. */
 int run_parse_url(const char *text, KftpUrl *ret);
 
+/* The same of the first n words; urls are zeroed before. */
+int run_parse_urls(const Run *run, unsigned n, KftpUrl *urls);
+void run_free_urls(KftpUrl *urls, unsigned n);
+
 /*
  * Finds the password for url's server, asks for it if need be, and the proxy through which the server is reached,
- * and tells the client. 0, or -errno with *f.
+ * and tells the client. 0, or -errno with *f; so for a login, too, that was refused before.
  */
 int run_log_in(Run *run, const KftpUrl *url, KftpFailure *f);
+
+/* Remembers the login that run_log_in was called for last, if that was what the server refused. */
+void run_note_refusal(Run *run, const KftpResult *result);
 
 /* Whether to show a line about what went well. */
 bool run_is_chatty(const Run *run);
