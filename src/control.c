@@ -320,9 +320,7 @@ static int dispatch_reply(struct kftp_session *s)
 
 	kftp_session_count(s, &s->info.replies, 1);
 	trace_kftp_reply(s->id, &s->reply);
-	if (s->reply.code == 421 && kftp_transfer_outlives(s, -ECONNRESET))
-		kftp_request_note_reply(&s->end, &s->reply);
-	else if (s->reply.code == 421)	/* RFC 959: may come at any time, and ends the session */
+	if (s->reply.code == 421)	/* RFC 959: may come at any time, and ends the session */
 		kftp_session_end(s, -ECONNRESET, &s->reply);
 	else if (is_stray(s))
 		r = s->reply.code / 100 == 2 ? 0 : -EPROTO;

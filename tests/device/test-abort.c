@@ -71,6 +71,10 @@ static void answer(Conn *c) {
                 peer_sleep(a->pause_ms);
         if (a->second)
                 peer_say(c, "%s", a->second);
+        if (a->from_ms >= GRACE_MS) {
+                peer_expect(c, "NOOP");
+                peer_say(c, "200 Zzz");
+        }
         peer_serve_on(c);
 }
 
@@ -87,7 +91,7 @@ static void test_answers(void **state) {
                 { "226 Complete", "225 Nothing to abort", 0, 0, 1500, 226 },
                 { NULL, "426 Interrupted\r\n226 Abort successful", 0, 0, 1500, 426 },
                 { NULL, "150 Late\r\n426 Interrupted\r\n226 Abort successful", 0, 0, 1500, 426 },
-                /* one reply for both: the other one is given a moment */
+                /* one reply for both: the other one is given a moment, then a NOOP shows that there is none */
                 { NULL, "226 Abort successful", 0, GRACE_MS, GRACE_MS + 1500, 226 },
                 { NULL, "225 Nothing to abort", 0, GRACE_MS, GRACE_MS + 1500, 225 },
                 { "226 Complete", NULL, 0, GRACE_MS, GRACE_MS + 1500, 226 },
@@ -143,7 +147,7 @@ static void test_doubled(void **state) {
         session_assert_usable(s);
 }
 
-/* The reply to ABOR comes when nobody waits for it any more. */
+/* The reply to ABOR comes after the NOOP was sent that looks for it. */
 static void answer_late(Conn *c) {
         peer_greet(c);
         peer_retr_begin(c, "file", 0, 1000);
@@ -153,6 +157,8 @@ static void answer_late(Conn *c) {
         peer_say(c, "226 Complete");
         peer_sleep(GRACE_MS + 1000);
         peer_say(c, "226 Abort successful");
+        peer_expect(c, "NOOP");
+        peer_say(c, "200 Zzz");
         peer_expect(c, "SIZE bytes-5");
         peer_say(c, "213 5");
         peer_serve_on(c);

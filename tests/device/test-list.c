@@ -107,7 +107,7 @@ static void test_types(void **state) {
 /* TYPE A refused is not taken for granted. */
 static void no_text(Conn *c) {
         peer_strict(c);
-        peer_play(c, (const char *const[]) { "> 230 In", "< FEAT", "> 500 What?", "< TYPE I", "> 200 I", "< TYPE A", "> 504 No", NULL });
+        peer_play(c, (const char *const[]) { "> 230 In", "< FEAT", "> 500 What?", "< TYPE I", "> 200 I", "< TYPE A", "> 504 No", "< TYPE I", "> 200 I", NULL });
         answer(c, "RETR x", 10);
         peer_until_closed(c);
 }
