@@ -129,6 +129,12 @@ static int cut(KftpDone *d) {
         return d->error;
 }
 
+static bool is_hidden(const char *path) {
+        const char *slash = strrchr(path, '/');
+
+        return (slash ? slash + 1 : path)[0] == '.';
+}
+
 static int size_of(const char *path, KftpDone *d) {
         FakeFile *f = find(path);
 
@@ -139,17 +145,13 @@ static int size_of(const char *path, KftpDone *d) {
                 return deny(d);
         if (f && fake_server.look_reply > 0)
                 return reply(d, fake_server.look_reply);
-        if (!f || f->directory)
+        if (fake_server.hidden_size_reply > 0 && is_hidden(path) && fake_server.connections > 1)
+                return reply(d, fake_server.hidden_size_reply);
+        if (!f || f->directory || fake_server.forgets_size)
                 return reply(d, 550);
         d->has_size = true;
         d->size = f->size;
         return reply(d, 213);
-}
-
-static bool is_hidden(const char *path) {
-        const char *slash = strrchr(path, '/');
-
-        return (slash ? slash + 1 : path)[0] == '.';
 }
 
 /* Reads the source as the module does, a little at a time. */
@@ -200,13 +202,17 @@ static int store(const struct kftp_submit *q, const char *verb, const char *path
                 return reply(d, 451);
         if ((fake_server.no_hidden && is_hidden(path)) || (f && f->directory))
                 return reply(d, 553);
-        f = make(path);
+        if (f && cutting && fake_server.keeps_old)
+                f = make("being-stored");
+        f = f && streq(f->path, "being-stored") ? f : make(path);
         at = append ? f->size : q->offset;
         set_size(f, at);
         d->preliminary = true;
         d->bytes = receive(q, f, at, cutting ? fake_server.cut_after : SIZE_MAX);
         if (cutting) {
                 fake_server.cuts--;
+                if (fake_server.keeps_old)
+                        drop(f);
                 return cut(d);
         }
         if (fake_server.loses_last_byte)
@@ -214,12 +220,26 @@ static int store(const struct kftp_submit *q, const char *verb, const char *path
         return reply(d, fake_server.store_reply ?: 226);
 }
 
-static int rename_file(const struct kftp_submit *q, const char *path, KftpDone *d) {
+static int rename_file(const struct kftp_submit *q, const char *path, KftpWatch *watch, KftpDone *d) {
         _cleanup_free_ char *to = strndup((const char *) (uintptr_t) q->path2, q->path2_len);
         FakeFile *f = find(path), *old = find(to);
 
+        if (!f || fake_server.rnfr_reply > 0)
+                return reply(d, fake_server.rnfr_reply ?: 550);
+        if (watch && watch->line)
+                watch->line(watch->userdata, "350 Go on", strlen("350 Go on"));
         note_request("RNTO", to);
-        if (!f || (old && (old->directory || fake_server.no_rename_over)))
+        if (fake_server.cut_before_rename) {
+                fake_server.cut_before_rename = false;
+                return cut(d);
+        }
+        if (fake_server.rnto_busy > 0) {
+                fake_server.rnto_busy--;
+                return reply(d, 450);
+        }
+        if (fake_server.rnto_reply > 0)
+                return reply(d, fake_server.rnto_reply);
+        if ((old && (old->directory || fake_server.no_rename_over)))
                 return reply(d, 550);
         if (old)
                 drop(old);
@@ -227,6 +247,8 @@ static int rename_file(const struct kftp_submit *q, const char *path, KftpDone *
                 to[strlen(to) - 1] = '_';
         free(f->path);
         f->path = STEAL_PTR(to);
+        if (fake_server.takes_renamed)
+                drop(f);
         if (fake_server.cut_in_rename) {
                 fake_server.cut_in_rename = false;
                 return cut(d);
@@ -397,16 +419,34 @@ static int serve(const struct kftp_submit *q, const char *path, KftpWatch *watch
         case KFTP_OP_STOU:
                 if (watch->line)
                         watch->line(watch->userdata, "150 FILE: unique.1", strlen("150 FILE: unique.1"));
+                if (fake_server.stou_refused > 0) {
+                        fake_server.stou_refused--;
+                        note_request("STOU", "");
+                        d->preliminary = true;
+                        return reply(d, 425);
+                }
                 return store(q, "STOU", "unique.1", d);
         case KFTP_OP_RETR:
                 return retrieve(q, path, watch, d);
         case KFTP_OP_RENAME:
-                return rename_file(q, path, d);
+                return rename_file(q, path, watch, d);
         case KFTP_OP_MLSD:
                 return list(q, path, d);
         case KFTP_OP_RAW:
                 return quote(path, watch, d);
+        case KFTP_OP_MDTM:
+                note_request("MDTM", path);
+                if (!f)
+                        return reply(d, 550);
+                d->has_mtime = true;
+                d->mtime = f->mtime;
+                return reply(d, 213);
+        case KFTP_OP_QUIT:
+                dead = true;
+                return reply(d, 221);
         case KFTP_OP_PWD:
+                if (fake_server.no_pwd)
+                        return reply(d, 550);
                 d->reply = 257;
                 d->text_len = (size_t) snprintf(d->text, sizeof(d->text), "257 \"/home\"");
                 return 0;
@@ -446,7 +486,7 @@ int kftp_connection_transfer(
                 r = serve(request, path, watch, d);
         if (r >= 0)
                 return 0;
-        c->was_dead = c->was_dead || (c->reused && c->requests == 1 && dead);
+        c->was_dead = c->was_dead || (kftp_connection_finds_dead(c, d) && dead);
         ending = (KftpEnding) {
                 .op = (enum kftp_op) request->op, .remote = c->remote, .path = watch && watch->path ? watch->path : path, .local = local, .address = c->remote,
                 .connected = true, .logged_in = true, .error = d->error, .reply = d->reply, .text = d->text,

@@ -47,6 +47,16 @@ typedef struct FakeServer {
         unsigned cuts;                  /* so many uploads lose their connection ... */
         size_t cut_after;               /* ... after so many bytes */
         bool cut_in_rename;             /* the next rename is done, but its reply is lost */
+        bool takes_renamed;             /* and what it has renamed is fetched and removed at once */
+        bool cut_before_rename;         /* the next rename is not done, and the connection lost */
+        unsigned rnfr_reply;            /* RNFR is refused with this, */
+        unsigned rnto_reply;            /* or RNTO */
+        unsigned rnto_busy;             /* so many RNTO get 450 */
+        unsigned hidden_size_reply;     /* SIZE of hidden names, but over the first connection */
+        bool keeps_old;                 /* what is cut leaves the older file as it was */
+        unsigned stou_refused;          /* so many STOU get 425 after the name was told */
+        bool no_pwd;
+        bool forgets_size;              /* SIZE: 550, whatever is there */
         bool cut_in_change;             /* the same of the next DELE, MKD or RMD */
         bool hangs_up;                  /* the next request on an open connection finds it dead */
         unsigned busy_logins;           /* so many log-ins get 421 */

@@ -427,7 +427,7 @@ static void test_neither_rename_over_nor_delete(void **state) {
         test_write_file("a", "new one");
         assert_int_equal(put("a", "ftp://h/a"), KFTP_CLASS_REMOTE);
         expect_text("cannot be removed");
-        expect_text("the whole file is there as \".a.kftp-");
+        expect_text("the whole file is there as \"a.kftp-");
         assert_string_equal(fake_server_get("a"), "old");
         /* A later call needs not send it again. */
         fake_server.no_rename_over = false;

@@ -38,6 +38,14 @@ int kftp_connection_step(KftpConnection *c, const KftpWatch *watch, uint64_t max
 void kftp_connection_reuse(KftpConnection *c);
 
 /*
+ * Whether a request that ended like this was the first one since kftp_connection_reuse and found the server gone:
+ * with no word to it, or none but that it leaves, and nothing moved.
+ */
+static inline bool kftp_connection_finds_dead(const KftpConnection *c, const KftpDone *d) {
+        return c->reused && c->requests == 1 && !c->given_up && !d->preliminary && d->bytes == 0 && (d->reply == 0 || d->reply == 421);
+}
+
+/*
  * Whether what has just failed was the first request since kftp_connection_reuse, and the server had hung up
  * before: then nothing was done yet.
  */

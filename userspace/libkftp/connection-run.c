@@ -252,7 +252,7 @@ int kftp_connection_transfer(
                 d->preliminary = c->preliminary;
         }
         c->requests++;
-        c->was_dead = c->was_dead || (c->reused && c->requests == 1 && !c->given_up && !kftp_connection_usable(c));
+        c->was_dead = c->was_dead || (kftp_connection_finds_dead(c, d) && !kftp_connection_usable(c));
         c->used_usec = now_usec();
         if (r >= 0)
                 note_methods(c, request, d);

@@ -56,6 +56,10 @@ static int store_unique(KftpUpload *u, KftpFailure *f) {
         int r;
 
         u->offset = 0;
+        /* The name that a failed attempt was told is another file's. */
+        u->target = NULL;
+        free(u->final);
+        u->final = NULL;
         r = kftp_upload_request(u, KFTP_OP_STOU, NULL, 0, &watch, &done, f);
         u->target = u->final;
         if (r >= 0)

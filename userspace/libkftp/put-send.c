@@ -33,16 +33,22 @@ static int moved(void *userdata, const struct kftp_run *e, KftpFailure *f) {
         return 0;
 }
 
+/* What cannot be done twice: a name is taken with the server's consent, and bytes that it never answered may be kept. */
+static bool may_be_there(const KftpUpload *u, const KftpDone *d) {
+        if (u->put->way == KFTP_PUT_UNIQUE && d->preliminary)
+                return true;
+        return (u->put->way == KFTP_PUT_UNIQUE || u->put->way == KFTP_PUT_APPEND) && d->bytes > 0 && d->reply == 0;
+}
+
 static void note_done(KftpUpload *u, const KftpDone *d) {
         uint64_t usec = d->nsec / NSEC_PER_USEC;
         KftpResult *result = u->result;
 
         u->position = u->offset + (d->preliminary || d->error == 0 ? d->bytes : 0);
-        u->most = MAX2(u->most, u->position);
         u->afresh = u->afresh && (u->offset > 0 || u->position == 0);
         /* What was sent before the server had agreed is nowhere; but from a pipe it is gone. */
         u->gone = u->gone && u->position == 0;
-        u->begun = u->begun || d->error == 0 || (d->bytes > 0 && (d->preliminary || u->source.pipe));
+        u->begun = u->begun || d->error == 0 || (d->bytes > 0 && (d->preliminary || u->source.pipe)) || may_be_there(u, d);
         if (d->reply != 0) {
                 result->reply = d->reply;
                 free(result->reply_text);
@@ -63,7 +69,7 @@ int kftp_upload_request(KftpUpload *u, enum kftp_op op, const char *target, uint
         KftpWatch w = watch ? *watch : (KftpWatch) {};
         int r;
 
-        w.path = u->final;
+        w.path = u->final ?: kftp_remote_base(u->name);
         w.moved = moved;
         w.userdata = u;
         request.fd = s->fd;
@@ -80,9 +86,9 @@ int kftp_upload_request(KftpUpload *u, enum kftp_op op, const char *target, uint
 
 /* ---- What is there --------------------------------------------------------------------------- */
 
-/* About the file, rather than about the command or the connection. */
+/* About the file, rather than about the command or the connection. 450 is about one that is in use. */
 static bool says_absent(const KftpDone *d) {
-        return d->reply == 550 || d->reply == 450 || d->reply == 553 || d->reply == 551;
+        return d->reply == 550 || d->reply == 553 || d->reply == 551;
 }
 
 int kftp_remote_size(KftpConnection *c, const char *path, uint64_t *ret, KftpFailure *f) {
@@ -102,26 +108,14 @@ int kftp_remote_size(KftpConnection *c, const char *path, uint64_t *ret, KftpFai
         return says_absent(&done) ? -ENOENT : 0;
 }
 
-/* Whether what is left under a temporary name may be gone on from. */
+/*
+ * Whether what is left under a temporary name may be gone on from. Under the final name never: there are servers
+ * that keep the older file until the new one is complete.
+ */
 static bool may_go_on(const KftpUpload *u) {
-        if (u->source.pipe || u->afresh || u->source.begin > 0)
+        if (u->put->way != KFTP_PUT_TEMPORARY || u->source.pipe || u->afresh || u->source.begin > 0)
                 return false;
-        return u->begun || (u->put->way == KFTP_PUT_TEMPORARY && u->options->resume);
-}
-
-/* After a RNTO whose reply was lost: "uploads look both names up". */
-static int look_for_delivered(KftpUpload *u, KftpFailure *f) {
-        uint64_t size = 0;
-        int r;
-
-        if (!u->rename_sent)
-                return 0;
-        r = kftp_remote_size(u->connection, u->final, &size, f);
-        if (r < 0 && r != -ENOENT)
-                return r;
-        u->delivered = r > 0 && size == u->source.size;
-        u->position = u->delivered ? size : u->position;
-        return 0;
+        return u->begun || u->options->resume;
 }
 
 /* Where to, and from which offset. */
@@ -137,19 +131,17 @@ static int choose_offset(KftpUpload *u, KftpFailure *f) {
         if (!may_go_on(u))
                 return 0;
         r = kftp_remote_size(u->connection, u->target, &size, f);
-        if (r == -ENOENT && temporary && !u->begun) {
+        if (r == -ENOENT && !u->begun) {
                 r = kftp_remote_size(u->connection, u->temporary[!u->chosen], &size, f);
                 if (r > 0) {
                         u->chosen = !u->chosen;
                         u->target = u->temporary[u->chosen];
                 }
         }
-        if (r == -ENOENT)
-                return look_for_delivered(u, f);
-        if (r < 0)
+        if (r < 0 && r != -ENOENT)
                 return r;
-        /* Longer than the source, or than what we have sent under that name: nobody knows what that is. */
-        if (r > 0 && size <= (temporary ? u->source.size : u->most))
+        /* Longer than the source: nobody knows what that is. */
+        if (r > 0 && size <= u->source.size)
                 u->offset = size;
         if (u->result->resumed_from == 0 && !u->begun)
                 u->result->resumed_from = u->offset;
@@ -208,13 +200,25 @@ static int try_otherwise(KftpUpload *u, enum kftp_op op, const KftpDone *d, unsi
 /* APPE needs no REST, and is told where in the source to begin; but then nothing must be there. */
 static int clear_for_append(KftpUpload *u, KftpFailure *f) {
         struct kftp_submit dele = kftp_request(KFTP_OP_DELE, u->target);
+        _cleanup_free_ char *why = NULL;
+        uint64_t size;
+        int r;
 
         if (u->source.begin == 0 || u->offset > 0)
                 return 0;
-        if (kftp_connection_request(u->connection, &dele, NULL, f) < 0 && !kftp_connection_usable(u->connection))
-                return f->error ?: -ECONNRESET;
+        r = kftp_connection_request(u->connection, &dele, NULL, f);
+        if (r >= 0 || !kftp_connection_usable(u->connection))
+                return r;
+        why = f->text ? strdup(f->text) : NULL;
         kftp_failure_done(f);
-        return 0;
+        r = kftp_remote_size(u->connection, u->target, &size, f);
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0)
+                return r;
+        return kftp_failure_set(f, KFTP_CLASS_REMOTE, -EREMOTEIO, false,
+                                "%s; what is sent from the middle of %s on can only be appended, and an older \"%s\" may be there",
+                                strempty(why), u->source.name, u->target);
 }
 
 static int send_once(KftpUpload *u, KftpDone *d, enum kftp_op *ret_op, KftpFailure *f) {
@@ -236,7 +240,7 @@ static int send(KftpUpload *u, KftpFailure *f) {
                 int r;
 
                 r = choose_offset(u, f);
-                if (r < 0 || u->delivered)
+                if (r < 0)
                         return r;
                 u->position = u->offset;
                 /* What an earlier attempt has left may be all of it. */
@@ -273,6 +277,10 @@ int kftp_upload_verify(KftpUpload *u, const char *target, uint64_t expected, Kft
         r = kftp_remote_size(u->connection, target, &size, f);
         if (r < 0 && r != -ENOENT)
                 return r;
+        if (r == -ENOENT && (u->put->way == KFTP_PUT_IN_PLACE || u->put->way == KFTP_PUT_APPEND))
+                return kftp_failure_set(f, KFTP_CLASS_INTEGRITY, -EBADMSG, false,
+                                        "\"%s\" to %s: all of it was sent, but the server says that there is no such file", u->final,
+                                        kftp_connection_remote(u->connection));
         if (r <= 0 && u->options->verify & KFTP_VERIFY_SIZE)
                 return kftp_failure_set(f, KFTP_CLASS_INTEGRITY, -EBADMSG, false,
                                         "\"%s\" to %s: the server does not tell its size, so it cannot be verified", u->final,
@@ -318,7 +326,7 @@ static int check_hash(KftpUpload *u, const KftpVerify *v, KftpFailure *f) {
 
 /* A pipe gives what it has only once. */
 static int no_second_time(KftpUpload *u, int r, KftpFailure *f) {
-        if (!u->source.pipe || !u->begun || u->complete)
+        if (!u->source.pipe || !u->begun)
                 return r;
         f->transient = false;
         if (!u->afresh && kftp_connection_usable(u->connection))
@@ -332,14 +340,16 @@ int kftp_upload_whole(KftpUpload *u, KftpFailure *f) {
 
         if (u->delivered)
                 return 0;
+        if (u->complete) {
+                r = kftp_upload_look_again(u, f);
+                return r < 0 || u->delivered ? r : kftp_upload_deliver(u, f);
+        }
         r = kftp_verify_begin(&verify, u->connection, u->options->verify, f);
         if (r < 0)
                 return r;
         r = send(u, f);
         if (r < 0)
                 return no_second_time(u, r, f);
-        if (u->delivered)
-                return 0;
         r = check(u, f);
         if (r >= 0)
                 r = check_hash(u, &verify, f);

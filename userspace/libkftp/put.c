@@ -79,18 +79,24 @@ static int make_temporaries(KftpUpload *u) {
 /* Once a connection is there that can be asked whether the URL names a directory. */
 static int choose_names(KftpUpload *u, KftpFailure *f) {
         const KftpUrl *url = u->url;
-        bool directory = u->put->directory || is_directory_name(url->base);
         const char *base;
         int r;
 
-        if (!directory)
-                directory = kftp_remote_look(u->connection, url->path) == KFTP_PRESENT_DIRECTORY;
+        u->into_directory = u->into_directory || u->put->directory || is_directory_name(url->base);
+        if (!u->into_directory) {
+                u->into_directory = kftp_remote_look(u->connection, url->path) == KFTP_PRESENT_DIRECTORY;
+                /* Without PWD there is no way back from it but another log-in. */
+                if (u->into_directory && !kftp_connection_usable(u->connection))
+                        return kftp_failure_set(f, KFTP_CLASS_NETWORK, -ECONNRESET, true,
+                                                "%s: \"%s\" is a directory, which the connection could not leave again",
+                                                kftp_connection_remote(u->connection), url->path);
+        }
         if (!kftp_connection_usable(u->connection)) {
                 struct kftp_submit noop = kftp_request(KFTP_OP_NOOP, NULL);
 
                 return kftp_connection_request(u->connection, &noop, NULL, f);
         }
-        if (directory) {
+        if (u->into_directory) {
                 r = source_base(u, &base, f);
                 if (r < 0)
                         return r;
@@ -153,6 +159,11 @@ static void tell_rest(KftpUpload *u, KftpFailure *f) {
         u->result->bytes = 0;
         if (u->delivered || !u->begun || !u->target)
                 return;
+        if (u->in_doubt) {
+                kftp_failure_add(f, "; it is not known whether it was delivered: look at \"%s\" and \"%s\" before it is sent again",
+                                 u->final, u->target);
+                return;
+        }
         if (u->complete) {
                 kftp_failure_add(f, "; the whole file is there as \"%s\"", u->target);
                 u->result->bytes = u->source.pipe ? 0 : u->position;

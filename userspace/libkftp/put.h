@@ -5,6 +5,15 @@
 #include "libkftp.h"
 #include "put-source.h"
 
+/* What was there under the final name before the upload took it. */
+typedef struct KftpBefore {
+        bool known;
+        bool there;
+        bool has_mtime;
+        uint64_t size;
+        int64_t mtime;
+} KftpBefore;
+
 /* One upload, over all its attempts. */
 typedef struct KftpUpload {
         const char *name;               /* of the source, as the caller has it */
@@ -15,6 +24,7 @@ typedef struct KftpUpload {
         KftpPutSource source;
         KftpConnection *connection;     /* of the attempt under way */
 
+        bool into_directory;            /* the URL names one */
         char *final;                    /* paths on the server; NULL: not yet known */
         char *temporary[2];             /* the hidden one, and one for servers that refuse those */
         unsigned chosen;
@@ -22,13 +32,13 @@ typedef struct KftpUpload {
 
         uint64_t offset;                /* where the running request began */
         uint64_t position;              /* bytes that were sent, offset included */
-        uint64_t most;                  /* of position, in this call */
         bool begun;                     /* some of them may be on the server, by this call */
         bool afresh;                    /* what is there is not to be gone on from */
         bool gone;                      /* it was removed there */
         bool no_restart;                /* REST was refused: APPE */
-        bool complete;                  /* target is there as a whole */
-        bool rename_sent;
+        bool complete;                  /* target is there as a whole; nothing is sent any more */
+        bool in_doubt;                  /* whether it was renamed to final: the reply did not come */
+        KftpBefore before;
         bool delivered;                 /* under its final name */
         KftpFailure attribute;          /* time or mode could not be set */
 } KftpUpload;
@@ -49,6 +59,8 @@ int kftp_upload_unique(KftpUpload *u, KftpFailure *f);
 
 /* Time and mode of the complete target; a refusal is noted in u->attribute. < 0: the connection failed. */
 int kftp_upload_set_attributes(KftpUpload *u, const char *target, KftpFailure *f);
+/* Of what is complete, but was not delivered by an earlier attempt: whether it was, or still can be. */
+int kftp_upload_look_again(KftpUpload *u, KftpFailure *f);
 /* From the temporary name to the final one. */
 int kftp_upload_deliver(KftpUpload *u, KftpFailure *f);
 

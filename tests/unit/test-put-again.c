@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Uploads whose failure leaves a doubt about what was done: nothing is sent or delivered twice, and no older file is
+ * lost or taken for the new one. The server is fake-server.c's.
+ */
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "directory.h"
+#include "fake-server.h"
+#include "libkftp.h"
+#include "util.h"
+
+#define URL(text) ({ KftpUrl _u; assert_int_equal(kftp_url_parse(text, &_u, NULL), 0); _u; })
+
+static KftpOptions options;
+static KftpPutOptions put_options;
+static KftpResult result;
+
+static int set_up(void **state) {
+        options = (KftpOptions) { .retry_usec = 1, .retries = 3 };
+        put_options = (KftpPutOptions) {};
+        result = (KftpResult) {};
+        return test_directory_set_up(state) || fake_server_set_up(state);
+}
+
+static int tear_down(void **state) {
+        kftp_result_done(&result);
+        return fake_server_tear_down(state) || test_directory_tear_down(state);
+}
+
+static enum kftp_class put_over(KftpClient *c, const char *source, const char *text) {
+        KftpUrl url = URL(text);
+        int r;
+
+        kftp_result_done(&result);
+        r = kftp_client_put(c, source, &url, &put_options, &result);
+        assert_int_equal(r < 0, result.failure.class != KFTP_CLASS_OK);
+        kftp_url_done(&url);
+        if (r < 0)
+                print_message("    %s\n", result.failure.text);
+        return result.failure.class;
+}
+
+static enum kftp_class put(const char *source, const char *text) {
+        enum kftp_class class;
+        KftpClient *c;
+
+        assert_int_equal(kftp_client_new(&c, &options), 0);
+        class = put_over(c, source, text);
+        kftp_client_free(c);
+        return class;
+}
+
+/* Puts what the descriptor gives; it is closed. */
+static enum kftp_class put_stdin(int fd, const char *url) {
+        int saved = dup(STDIN_FILENO);
+        enum kftp_class class;
+
+        assert_true(dup2(fd, STDIN_FILENO) >= 0);
+        close(fd);
+        class = put("-", url);
+        assert_true(dup2(saved, STDIN_FILENO) >= 0);
+        close(saved);
+        return class;
+}
+
+static int filled_pipe(const char *text) {
+        int fd[2];
+
+        assert_int_equal(pipe(fd), 0);
+        assert_int_equal(write(fd[1], text, strlen(text)), strlen(text));
+        close(fd[1]);
+        return fd[0];
+}
+
+static void expect_text(const char *text) {
+        assert_non_null(result.failure.text);
+        assert_non_null(strstr(result.failure.text, text));
+}
+
+/* ---- What has arrived is not sent again ------------------------------------------------------ */
+
+static void test_pipe_is_only_delivered(void **state) {
+        (void) state;
+        fake_server_add("a", "yesterday");
+        fake_server.cut_before_rename = true;
+        assert_int_equal(put_stdin(filled_pipe("precious"), "ftp://h/a"), KFTP_CLASS_OK);
+        assert_string_equal(fake_server_get("a"), "precious");
+        assert_int_equal(fake_server_asked("STOR"), 1);
+        fake_server.rnto_busy = 2;
+        assert_int_equal(put_stdin(filled_pipe("precious too"), "ftp://h/a"), KFTP_CLASS_OK);
+        assert_string_equal(fake_server_get("a"), "precious too");
+        fake_server.cut_in_rename = true;
+        assert_int_equal(put_stdin(filled_pipe("precious three"), "ftp://h/a"), KFTP_CLASS_OK);
+        assert_string_equal(fake_server_get("a"), "precious three");
+        assert_int_equal(fake_server_asked("STOR"), 3);
+        assert_int_equal(fake_server_count(), 1);
+}
+
+static void test_delivered_once(void **state) {
+        (void) state;
+        fake_server.cut_in_rename = fake_server.takes_renamed = true;
+        test_write_file("a", "payment");
+        assert_int_equal(put("a", "ftp://h/a"), KFTP_CLASS_INTEGRITY);
+        expect_text("not known whether it was delivered");
+        assert_int_equal(fake_server_asked("STOR"), 1);
+        assert_int_equal(fake_server_asked("RNTO"), 1);
+        assert_int_equal(result.bytes, 0);
+}
+
+/* Neither does a later call go on as if nothing was. */
+static void test_lost_reply_without_a_second_attempt(void **state) {
+        (void) state;
+        options.retries = 0;
+        fake_server.cut_in_rename = true;
+        test_write_file("a", "payment");
+        assert_int_equal(put("a", "ftp://h/a"), KFTP_CLASS_NETWORK);
+        expect_text("not known whether it was delivered");
+        assert_int_equal(result.bytes, 0);
+}
+
+static void test_lost_reply_without_size(void **state) {
+        (void) state;
+        fake_server.cut_in_rename = fake_server.no_size = true;
+        test_write_file("a", "payment");
+        assert_int_equal(put("a", "ftp://h/a"), KFTP_CLASS_INTEGRITY);
+        assert_int_equal(fake_server_asked("STOR"), 1);
+}
+
+static void test_an_older_file_of_the_same_size(void **state) {
+        static const unsigned replies[] = { 550, 450 };
+
+        (void) state;
+        test_write_file("a", "NEWFIXED");
+        for (size_t i = 0; i < ELEMENTS(replies); i++) {
+                fake_server.connections = 0;
+                fake_server_add("a", "OLDFIXED");
+                fake_server.hidden_size_reply = replies[i];
+                fake_server.cut_before_rename = true;
+                assert_int_equal(put("a", "ftp://h/a"), KFTP_CLASS_INTEGRITY);
+                expect_text("not known whether it was delivered");
+                assert_string_equal(fake_server_get("a"), "OLDFIXED");
+        }
+}
+
+static void test_in_place_begins_anew(void **state) {
+        (void) state;
+        put_options.way = KFTP_PUT_IN_PLACE;
+        fake_server.keeps_old = true;
+        fake_server.cuts = 1;
+        fake_server.cut_after = 5;
+        fake_server_add("a", "old");
+        test_write_file("a", "0123456789");
+        assert_int_equal(put("a", "ftp://h/a"), KFTP_CLASS_OK);
+        assert_string_equal(fake_server_get("a"), "0123456789");
+}
+
+static void test_gone_after_the_reply(void **state) {
+        (void) state;
+        fake_server.forgets_size = true;
+        test_write_file("a", "content");
+        put_options.way = KFTP_PUT_IN_PLACE;
+        assert_int_equal(put("a", "ftp://h/a"), KFTP_CLASS_INTEGRITY);
+        expect_text("no such file");
+        put_options.way = KFTP_PUT_APPEND;
+        assert_int_equal(put("a", "ftp://h/b"), KFTP_CLASS_INTEGRITY);
+}
+
+/* ---- The older file -------------------------------------------------------------------------- */
+
+static void test_renaming_refused(void **state) {
+        static const struct {
+                unsigned rnfr, rnto;
+        } rows[] = { { 502, 0 }, { 550, 0 }, { 530, 0 }, { 0, 502 }, { 0, 503 }, { 0, 532 }, { 0, 550 }, { 0, 553 } };
+
+        (void) state;
+        test_write_file("a", "new");
+        fake_server_add("a", "old good file");
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                fake_server.rnfr_reply = rows[i].rnfr;
+                fake_server.rnto_reply = rows[i].rnto;
+                assert_int_not_equal(put("a", "ftp://h/a"), KFTP_CLASS_OK);
+                expect_text("--in-place");
+                assert_string_equal(fake_server_get("a"), "old good file");
+        }
+        assert_int_equal(fake_server_asked("DELE"), 0);
+}
+
+static void test_standard_input_is_not_appended_to_the_older_file(void **state) {
+        int fd;
+
+        (void) state;
+        test_write_file("from", "skipped and sent");
+        fd = open("from", O_RDONLY | O_CLOEXEC);
+        assert_int_equal(lseek(fd, 8, SEEK_SET), 8);
+        fake_server.no_dele = true;
+        put_options.way = KFTP_PUT_IN_PLACE;
+        fake_server_add("b", "old content ");
+        assert_int_equal(put_stdin(fd, "ftp://h/b"), KFTP_CLASS_REMOTE);
+        assert_string_equal(fake_server_get("b"), "old content ");
+}
+
+/* ---- A session used again -------------------------------------------------------------------- */
+
+static void put_two(enum kftp_put_way way, enum kftp_class expected) {
+        KftpClient *c;
+
+        put_options = (KftpPutOptions) { .way = way, .directory = true };
+        test_write_file("a", "AAAA");
+        test_write_file("b", "BBBBBBBB");
+        assert_int_equal(kftp_client_new(&c, &options), 0);
+        assert_int_equal(put_over(c, "a", "ftp://h/"), KFTP_CLASS_OK);
+        fake_server.cuts = 1;
+        fake_server.cut_after = 3;
+        assert_int_equal(put_over(c, "b", "ftp://h/"), expected);
+        kftp_client_free(c);
+}
+
+static void test_append_once(void **state) {
+        (void) state;
+        fake_server_add("b", "first-");
+        put_two(KFTP_PUT_APPEND, KFTP_CLASS_NETWORK);
+        assert_string_equal(fake_server_get("b"), "first-BBB");
+        assert_int_equal(fake_server_asked("APPE b"), 1);
+}
+
+static void test_unique_once(void **state) {
+        (void) state;
+        put_two(KFTP_PUT_UNIQUE, KFTP_CLASS_NETWORK);
+        assert_int_equal(fake_server_asked("STOU"), 2);
+}
+
+static void test_broken_off_is_an_attempt(void **state) {
+        (void) state;
+        put_two(KFTP_PUT_IN_PLACE, KFTP_CLASS_OK);
+        assert_int_equal(result.attempts, 2);
+}
+
+/* The name was told and taken, though no byte had flowed; it belongs to the file of that attempt. */
+static void test_unique_name_taken(void **state) {
+        (void) state;
+        put_options.way = KFTP_PUT_UNIQUE;
+        test_write_file("a", "content");
+        fake_server.stou_refused = 2;
+        assert_int_not_equal(put("a", "ftp://h/"), KFTP_CLASS_OK);
+        assert_int_equal(fake_server_asked("STOU"), 1);
+}
+
+static void test_directory_that_cannot_be_left(void **state) {
+        (void) state;
+        fake_server.no_pwd = true;
+        fake_server_add_directory("d");
+        test_write_file("a", "content");
+        assert_int_equal(put("a", "ftp://h/d"), KFTP_CLASS_OK);
+        assert_string_equal(fake_server_get("d/a"), "content");
+}
+
+#define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                WITH_SERVER(test_pipe_is_only_delivered),
+                WITH_SERVER(test_delivered_once),
+                WITH_SERVER(test_lost_reply_without_a_second_attempt),
+                WITH_SERVER(test_lost_reply_without_size),
+                WITH_SERVER(test_an_older_file_of_the_same_size),
+                WITH_SERVER(test_in_place_begins_anew),
+                WITH_SERVER(test_gone_after_the_reply),
+                WITH_SERVER(test_renaming_refused),
+                WITH_SERVER(test_standard_input_is_not_appended_to_the_older_file),
+                WITH_SERVER(test_append_once),
+                WITH_SERVER(test_unique_once),
+                WITH_SERVER(test_broken_off_is_an_attempt),
+                WITH_SERVER(test_unique_name_taken),
+                WITH_SERVER(test_directory_that_cannot_be_left),
+        };
+
+        return cmocka_run_group_tests_name("put-again", tests, NULL, NULL);
+}
