@@ -73,6 +73,31 @@ static void test_refused_password_is_tried_once(void **state) {
         assert_int_equal(fake_server.connections, 4);
 }
 
+/* ---- netrc ------------------------------------------------------------------------------------ */
+
+/* Who asked for nothing of it gets the file without it. */
+static void test_mistake_in_own_netrc(void **state) {
+        (void) state;
+        fake_server_add("a", "x");
+        test_write_file(".netrc", "machine g login u password two words\n");
+        assert_int_equal(call("get ftp://h/a"), 0);
+        assert_int_equal(call("get -v ftp://h/a"), 0);
+        assert_int_equal(call("get --netrc=.netrc ftp://h/a"), KFTP_CLASS_USAGE);
+        assert_int_equal(call("get ftp://u@h/a"), KFTP_CLASS_USAGE);
+}
+
+/* The entry for everybody is for FTP servers, not for a proxy. */
+static void test_default_entry_is_not_for_proxies(void **state) {
+        (void) state;
+        fake_server_add("a", "x");
+        test_write_file("pw", "x\n");
+        test_write_file(".netrc", "machine p login proxy password secret\ndefault login d password q\n");
+        assert_int_equal(call("get --proxy=http://p:3128 --password-file=pw ftp://u@h/a"), 0);
+        assert_string_equal(fake_server.proxy_login, "proxy:secret");
+        assert_int_equal(call("get --proxy=http://q:3128 --password-file=pw ftp://u@h/a"), 0);
+        assert_string_equal(fake_server.proxy_login, "");
+}
+
 /* ---- What is looked at before anything is sent ----------------------------------------------- */
 
 static void test_bad_url_behind_good_ones(void **state) {
@@ -99,11 +124,31 @@ static void test_two_files_of_one_name(void **state) {
         assert_true(stat("a", &st) >= 0 && st.st_size == 3);
 }
 
+/* ---- What this version does not have --------------------------------------------------------- */
+
+static void test_tls_options(void **state) {
+        (void) state;
+        fake_server_add("a", "x");
+        assert_int_equal(call("get --tls=no --no-pipelining ftp://h/a"), 0);
+        assert_int_equal(fake_server.connections, 1);
+        assert_int_equal(call("get --tls=require ftp://h/a"), KFTP_CLASS_TLS);
+        assert_int_equal(call("ls --tls=implicit ftp://h/"), KFTP_CLASS_TLS);
+        assert_int_equal(call("rm --tls=auto ftp://h/a"), KFTP_CLASS_TLS);
+        assert_int_equal(call("get --ca=file ftp://h/a"), KFTP_CLASS_TLS);
+        assert_int_equal(call("cat --insecure ftp://h/a"), KFTP_CLASS_TLS);
+        assert_int_equal(call("get --tls=yes ftp://h/a"), KFTP_CLASS_USAGE);
+        assert_int_equal(call("get --tls= ftp://h/a"), KFTP_CLASS_USAGE);
+        assert_int_equal(fake_server.connections, 1);
+}
+
 #define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
                 WITH_SERVER(test_refused_password_is_tried_once),
+                WITH_SERVER(test_mistake_in_own_netrc),
+                WITH_SERVER(test_default_entry_is_not_for_proxies),
+                WITH_SERVER(test_tls_options),
                 WITH_SERVER(test_bad_url_behind_good_ones),
                 WITH_SERVER(test_two_files_of_one_name),
         };

@@ -28,6 +28,25 @@ static int find_proxy(Run *run, KftpFailure *f) {
         return fail(f, KFTP_CLASS_USAGE, r, text);
 }
 
+/* netrc, where nobody has asked for it: a mistake in the user's own file is no reason to fail. */
+static int find_unasked(const Run *run, const char *host, const char *user, KftpLogin *ret, KftpFailure *f) {
+        KftpFailure own = {};
+        int r;
+
+        r = kftp_netrc_find(run->arguments.netrc, host, user, ret, &own);
+        if (!run->arguments.netrc && (r == -EINVAL || r == -EFBIG)) {
+                if (run->arguments.verbose)
+                        fprintf(stderr, "* %s; going on without this file\n", strempty(own.text));
+                kftp_failure_done(&own);
+                return 0;
+        }
+        if (r < 0) {
+                kftp_failure_done(f);
+                *f = own;
+        }
+        return r;
+}
+
 static int find_proxy_login(Run *run, KftpFailure *f) {
         const Arguments *a = &run->arguments;
         KftpLogin login = {};
@@ -39,8 +58,12 @@ static int find_proxy_login(Run *run, KftpFailure *f) {
                         r = fail(f, KFTP_CLASS_USAGE, -EINVAL, "--proxy-password-file: the proxy's URL has to say the user: http://USER@HOST:PORT");
         } else if (a->netrc && !*a->netrc)
                 return 0;
-        else
-                r = kftp_netrc_find(a->netrc, kftp_proxy_host(run->proxy), kftp_proxy_user(run->proxy), &login, f);
+        else {
+                r = find_unasked(run, kftp_proxy_host(run->proxy), kftp_proxy_user(run->proxy), &login, f);
+                /* That is for FTP servers. */
+                if (login.from_default)
+                        kftp_login_done(&login);
+        }
         if (r >= 0 && login.password && kftp_proxy_set_login(run->proxy, login.user, login.password) < 0)
                 r = fail(f, KFTP_CLASS_OTHER, -ENOMEM, "not enough memory");
         kftp_login_done(&login);
@@ -91,7 +114,7 @@ static int look_up(Run *run, const char *user, const KftpUrl *url, KftpFailure *
 
         if ((file && !*file) || (user && streq(user, "anonymous")))
                 return 0;
-        r = kftp_netrc_find(file, url->host, user, &run->netrc, f);
+        r = user ? kftp_netrc_find(file, url->host, user, &run->netrc, f) : find_unasked(run, url->host, NULL, &run->netrc, f);
         if (r > 0 && !user && !run->netrc.user)
                 kftp_login_done(&run->netrc);
         return r;

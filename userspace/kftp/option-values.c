@@ -18,6 +18,19 @@ int option_flag(const char *text, void *where, char **error) {
         return 0;
 }
 
+int option_tls(const char *text, void *where, char **error) {
+        static const char *const with[] = { "auto", "require", "implicit" };
+
+        for (size_t i = 0; i < ELEMENTS(with); i++)
+                if (streq(text, with[i]))
+                        return option_needs_tls(text, where, error);
+        return streq(text, "no") ? 0 : option_complain(error, "--tls=%s: not no, auto, require or implicit", text);
+}
+
+int option_needs_tls(const char *text, void *where, char **error) {
+        return option_flag(text, where, error);
+}
+
 int option_text(const char *text, void *where, char **error) {
         (void) error;
         *(const char **) where = text;

@@ -33,6 +33,8 @@ typedef struct Arguments {
         /* all verbs */
         bool verbose;
         bool quiet;
+        bool tls;                       /* wanted, which this version does not have */
+        bool no_pipelining;             /* means nothing */
         enum kftp_data_mode data_mode;
         struct kftp_addr source;        /* family 0: none given */
         unsigned ifindex;

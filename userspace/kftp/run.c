@@ -120,7 +120,12 @@ int run_parse(Run *run, unsigned verb, int argc, char **argv) {
 
         *run = (Run) { .verb = argv[0], .tty = isatty(STDERR_FILENO) };
         r = arguments_parse(argc, argv, verb, &run->arguments, &error);
-        return r < 0 ? usage_error("%s", error ?: strerror(-r)) : 0;
+        if (r < 0)
+                return usage_error("%s", error ?: strerror(-r));
+        if (!run->arguments.tls)
+                return 0;
+        fprintf(stderr, "kftp: this version has no TLS, so nothing was sent: leave --tls, --ca and --insecure out, or say --tls=no\n");
+        return KFTP_CLASS_TLS;
 }
 
 int run_begin(Run *run) {

@@ -354,6 +354,7 @@ typedef struct KftpLogin {
         char *user;
         char *password;
         char *account;
+        bool from_default;              /* of the entry for all hosts */
 } KftpLogin;
 
 void kftp_login_done(KftpLogin *l);             /* wipes and frees; zeroes the rest */

@@ -208,7 +208,7 @@ static int begin_entry(Reader *r, Entry *e, const char *host) {
         int k;
 
         if (streq(r->token, "default")) {
-                e->matches_host = true;
+                e->matches_host = e->login.from_default = true;
                 return 0;
         }
         k = next_value(r, "machine without a name");
