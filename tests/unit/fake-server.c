@@ -7,6 +7,7 @@
 
 #include "connection-internal.h"
 #include "failure.h"
+#include "proxy.h"
 #include "util.h"
 
 FakeServer fake_server;
@@ -515,6 +516,9 @@ int kftp_connection_open(KftpConnection **ret, const KftpUrl *url, const KftpOpt
         KftpConnection *c;
 
         fake_server.connections++;
+        fake_server.proxy_login[0] = '\0';
+        if (o->proxy && o->proxy->user)
+                (void) snprintf(fake_server.proxy_login, sizeof(fake_server.proxy_login), "%s:%s", o->proxy->user, strempty(o->proxy->password));
         if (fake_server.busy_logins > 0) {
                 fake_server.busy_logins--;
                 return kftp_failure_set(f, KFTP_CLASS_NETWORK, -ECONNRESET, true, "421 too many");

@@ -31,6 +31,7 @@ typedef struct FakeServer {
         char *log;                      /* "SIZE x\n" for each request */
         uint64_t feat;                  /* KFTP_FEAT_* */
         unsigned connections;           /* opened */
+        char proxy_login[64];           /* "USER:PASSWORD" for the proxy of the last one; "": none */
 
         bool no_size;                   /* SIZE: 500 */
         bool no_rest;                   /* for uploads */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The calls of libkftp that are made over a client's session, but for uploads (test-put.c) and whole downloads:
- * listings, streams and parts, changes, quoted commands. The server is fake-server.c's.
+ * The calls of libkftp that are made over a client's session, but for uploads (test-put.c): listings, streams and parts, changes, quoted commands. The server is fake-server.c's.
  */
 
 #include <fcntl.h>
@@ -241,6 +240,49 @@ static void test_longer_than_told(void **state) {
         assert_true(stat("range", &st) < 0);
 }
 
+/* What is recorded of a whole download is not lost to one of a part. */
+static void test_part_leaves_a_partial(void **state) {
+        _cleanup_url_ KftpUrl url = parse("ftp://h/a");
+        KftpPart part = { .range = { .from = 5 } };
+
+        (void) state;
+        options.retries = 0;
+        kftp_client_free(client);
+        assert_int_equal(kftp_client_new(&client, &options), 0);
+        fake_server_add("a", "0123456789");
+        fake_server.cuts = 1;
+        fake_server.cut_after = 4;
+        expect(kftp_client_get(client, &url, NULL, &result), KFTP_CLASS_NETWORK);
+        assert_string_equal(content_of(".a.kftp-part"), "0123");
+        expect(kftp_client_get_part(client, &url, NULL, &part, &result), KFTP_CLASS_OK);
+        assert_string_equal(content_of("a"), "56789");
+        assert_string_equal(content_of(".a.kftp-part"), "0123");
+
+        options.resume = true;
+        kftp_client_free(client);
+        assert_int_equal(kftp_client_new(&client, &options), 0);
+        assert_int_equal(kftp_client_get(client, &url, NULL, &result), 0);
+        assert_int_equal(result.resumed_from, 4);
+        assert_string_equal(content_of("a"), "0123456789");
+}
+
+/* ---- Whole downloads ------------------------------------------------------------------------- */
+
+/* Whether the file is still the one that was gone on with has to be known before it is delivered. */
+static void test_lost_when_it_is_asked_for_the_time(void **state) {
+        _cleanup_url_ KftpUrl url = parse("ftp://h/a");
+
+        (void) state;
+        fake_server_add("a", "0123456789");
+        fake_server.cuts = 1;
+        fake_server.cut_after = 4;
+        fake_server.cut_in_mdtm = true;
+        assert_int_equal(kftp_client_get(client, &url, NULL, &result), 0);
+        assert_int_equal(result.attempts, 3);
+        assert_int_equal(fake_server_asked("MDTM"), 2);
+        assert_string_equal(content_of("a"), "0123456789");
+}
+
 /* ---- Ways to a data connection --------------------------------------------------------------- */
 
 static void test_methods(void **state) {
@@ -280,6 +322,8 @@ int main(void) {
                 WITH_SERVER(test_cat),
                 WITH_SERVER(test_get_part),
                 WITH_SERVER(test_longer_than_told),
+                WITH_SERVER(test_part_leaves_a_partial),
+                WITH_SERVER(test_lost_when_it_is_asked_for_the_time),
                 cmocka_unit_test(test_methods),
         };
 

@@ -42,14 +42,24 @@ static int forget(KftpTransfer *t, KftpFailure *f) {
 /*
  * After a file that was gone on with: whether it is still the one whose first part we have. It was compared
  * before the data came, but it may have been replaced since by one of the same size. A server that does
- * not answer this leaves us with what is complete by all else that is known.
+ * not answer this leaves us with what is complete by all else that is known; if the connection is lost over it, the
+ * next attempt, which has nothing left to fetch, asks again.
  */
-static bool was_replaced(KftpTransfer *t) {
+static int check_unchanged(KftpTransfer *t, KftpFailure *f) {
         struct kftp_submit ask = kftp_request(KFTP_OP_MDTM, t->url->path);
+        KftpFailure own = {};
         KftpDone done;
+        int r;
 
-        return kftp_connection_request(t->connection, &ask, &done, NULL) >= 0 && done.has_mtime
-                && done.mtime != t->partial.remote_mtime;
+        r = kftp_connection_request(t->connection, &ask, &done, &own);
+        if (r < 0 && (own.class == KFTP_CLASS_INTERRUPTED || (own.class == KFTP_CLASS_NETWORK && !kftp_connection_usable(t->connection)))) {
+                (void) kftp_partial_checkpoint(&t->partial, t->position);
+                kftp_failure_done(f);
+                *f = own;
+                return r;
+        }
+        kftp_failure_done(&own);
+        return r >= 0 && done.has_mtime && done.mtime != t->partial.remote_mtime ? KFTP_START_OVER : 0;
 }
 
 static int verify(KftpTransfer *t, const KftpVerify *v, KftpFailure *f) {
@@ -72,8 +82,8 @@ int kftp_transfer_attempt(KftpTransfer *t, KftpFailure *f) {
                 return r;
         for (;;) {
                 r = receive(t, f);
-                if (r == 0 && t->offset > 0 && was_replaced(t))
-                        r = KFTP_START_OVER;
+                if (r == 0 && t->offset > 0)
+                        r = check_unchanged(t, f);
                 if (r == 0)
                         r = verify(t, &v, f);
                 if (r < 0 && f->class == KFTP_CLASS_INTEGRITY)

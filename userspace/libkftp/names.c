@@ -12,6 +12,10 @@
 #define SUFFIX_TEMPORARY ".kftp-part"
 #define SUFFIX_STATE ".kftp-state"
 #define SUFFIX_STATE_NEW ".kftp-new"
+/* of a part: what is there of the whole is left alone; nothing is recorded under the others */
+#define SUFFIX_PART ".kftp-range"
+#define SUFFIX_PART_STATE ".kftp-rsta"
+#define SUFFIX_PART_STATE_NEW ".kftp-rnew"
 
 /* FNV-1a: names that differ in their ends only must not share a temporary file. */
 static uint64_t hash_name(const char *name) {
@@ -122,14 +126,14 @@ static int check_final(const KftpNames *n, size_t name_max, KftpFailure *f) {
         return 0;
 }
 
-static int names_derive(KftpNames *n, size_t name_max) {
-        n->temporary = kftp_name_beside(n->final, SUFFIX_TEMPORARY, name_max);
-        n->state = kftp_name_beside(n->final, SUFFIX_STATE, name_max);
-        n->state_new = kftp_name_beside(n->final, SUFFIX_STATE_NEW, name_max);
+static int names_derive(KftpNames *n, bool part, size_t name_max) {
+        n->temporary = kftp_name_beside(n->final, part ? SUFFIX_PART : SUFFIX_TEMPORARY, name_max);
+        n->state = kftp_name_beside(n->final, part ? SUFFIX_PART_STATE : SUFFIX_STATE, name_max);
+        n->state_new = kftp_name_beside(n->final, part ? SUFFIX_PART_STATE_NEW : SUFFIX_STATE_NEW, name_max);
         return n->temporary && n->state && n->state_new ? 0 : -ENOMEM;
 }
 
-int kftp_names_choose(KftpNames *n, const KftpUrl *url, const char *dest, KftpFailure *f) {
+int kftp_names_choose(KftpNames *n, const KftpUrl *url, const char *dest, bool part, KftpFailure *f) {
         long name_max = 0;
         int r;
 
@@ -142,7 +146,7 @@ int kftp_names_choose(KftpNames *n, const KftpUrl *url, const char *dest, KftpFa
                 r = check_final(n, name_max > 0 ? (size_t) name_max : NAME_MAX, f);
         }
         if (r >= 0)
-                r = names_derive(n, name_max > 0 ? (size_t) name_max : NAME_MAX);
+                r = names_derive(n, part, name_max > 0 ? (size_t) name_max : NAME_MAX);
         if (r == -ENOMEM)
                 kftp_failure_set(f, KFTP_CLASS_OTHER, r, true, "not enough memory");
         if (r < 0)
@@ -154,7 +158,7 @@ int kftp_get_names(const KftpUrl *url, const char *dest, char **final, char **te
         KftpNames n;
         int r;
 
-        r = kftp_names_choose(&n, url, dest, f);
+        r = kftp_names_choose(&n, url, dest, false, f);
         if (r < 0)
                 return r;
         *final = kftp_path_join(n.directory, n.final);

@@ -15,8 +15,11 @@ typedef struct KftpNames {
         char *state_new;                /* the next state while it is written */
 } KftpNames;
 
-/* As kftp_get_names. Checks that the final name may be taken. */
-int kftp_names_choose(KftpNames *n, const KftpUrl *url, const char *dest, KftpFailure *f);
+/*
+ * As kftp_get_names. Checks that the final name may be taken. part: for a part of the file, or for its text, which
+ * must not take the place of what has been received of the whole.
+ */
+int kftp_names_choose(KftpNames *n, const KftpUrl *url, const char *dest, bool part, KftpFailure *f);
 void kftp_names_done(KftpNames *n);
 
 /* "." STEM SUFFIX with the whole of name as stem, or with its begin and a hash of it. Allocated. */

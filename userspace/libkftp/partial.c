@@ -102,7 +102,7 @@ static int open_temporary(KftpPartial *p, KftpFailure *f) {
 int kftp_partial_open(KftpPartial *p, const KftpUrl *url, const char *dest, const char *identity, bool resume, KftpFailure *f) {
         int r;
 
-        r = kftp_names_choose(&p->names, url, dest, f);
+        r = kftp_names_choose(&p->names, url, dest, p->part, f);
         if (r < 0)
                 return r;
         p->temporary = kftp_path_join(p->names.directory, p->names.temporary);

@@ -13,6 +13,7 @@ typedef struct KftpPartial {
         char *temporary;                /* absolute paths, for messages */
         char *final;
         char *identity;                 /* kftp_url_identity */
+        bool part;                      /* set before it is opened: it has names of its own, and is never gone on from */
         int directory_fd;
         int fd;
 

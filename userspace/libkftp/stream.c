@@ -342,6 +342,7 @@ static int receive_file(KftpClient *c, const KftpUrl *url, const char *dest, con
 
         if (!identity)
                 return kftp_failure_set(&ret->failure, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
+        p->part = true;
         r = kftp_partial_open(p, url, dest, identity, false, &ret->failure);
         if (r < 0)
                 return r;
