@@ -435,13 +435,6 @@ static int serve(const struct kftp_submit *q, const char *path, KftpWatch *watch
                 return list(q, path, d);
         case KFTP_OP_RAW:
                 return quote(path, watch, d);
-        case KFTP_OP_MDTM:
-                note_request("MDTM", path);
-                if (!f)
-                        return reply(d, 550);
-                d->has_mtime = true;
-                d->mtime = f->mtime;
-                return reply(d, 213);
         case KFTP_OP_QUIT:
                 dead = true;
                 return reply(d, 221);
