@@ -141,6 +141,7 @@ static const struct {
         { "put a b c",                          "'c', is no URL"                        },
         { "put a ftp://h/ ftp://h/",            "stands where a FILE has to"            },
         { "put a - ftp://h/",                   "cannot be one of several"              },
+        { "put d/a b e/a ftp://h/",            "would have the same name"              },
         { "put --append --unique a ftp://h/",   "exclude each other"                    },
         { "put -c --in-place a ftp://h/",       "--resume needs the temporary name"     },
         { "put --mode=888 a b",                 "--mode=888:"                           },
@@ -240,6 +241,8 @@ static void test_put(void **state) {
         assert_int_equal(put_words(&a, &w, &error), 0);
         assert_int_equal(w.n_files, 2);
         assert_true(w.options.directory);
+        a = parse_good("put --append d/a e/a ftp://h/");
+        assert_int_equal(put_words(&a, &w, &error), 0);
         a = parse_good("put --mode=0 a b");
         assert_true(a.mode.given && a.mode.mode == 0);
 }

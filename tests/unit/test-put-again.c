@@ -5,7 +5,10 @@
  */
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 #include "directory.h"
 #include "fake-server.h"
@@ -257,6 +260,51 @@ static void test_directory_that_cannot_be_left(void **state) {
         assert_string_equal(fake_server_get("d/a"), "content");
 }
 
+/* ---- The source ------------------------------------------------------------------------------ */
+
+static void test_one_at_a_time(void **state) {
+        int fd;
+
+        (void) state;
+        test_write_file("a", "content");
+        fd = open("a", O_RDONLY | O_CLOEXEC);
+        assert_int_equal(flock(fd, LOCK_EX), 0);
+        assert_int_equal(put("a", "ftp://h/a"), KFTP_CLASS_BUSY);
+        assert_int_equal(fake_server.connections, 0);
+        assert_int_equal(flock(fd, LOCK_UN), 0);
+        assert_int_equal(put("a", "ftp://h/a"), KFTP_CLASS_OK);
+        close(fd);
+        /* whoever has lent the standard input can lock it afterwards */
+        fd = open("a", O_RDONLY | O_CLOEXEC);
+        assert_int_equal(put_stdin(dup(fd), "ftp://h/b"), KFTP_CLASS_OK);
+        assert_int_equal(put("a", "ftp://h/b"), KFTP_CLASS_OK);
+        close(fd);
+}
+
+static KftpControl *control;
+
+static void on_alarm(int signal) {
+        (void) signal;
+        kftp_control_cancel(control);
+}
+
+/* Nobody writes to it. Two signals: the first may come before open() waits. */
+static void test_interrupted_while_a_pipe_is_opened(void **state) {
+        struct sigaction action = { .sa_handler = on_alarm };
+        struct itimerval often = { .it_value.tv_usec = 100000, .it_interval.tv_usec = 100000 }, never = {};
+
+        (void) state;
+        assert_int_equal(mkfifo("fifo", 0600), 0);
+        assert_int_equal(kftp_control_new(&control), 0);
+        assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+        options.control = control;
+        assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+        assert_int_equal(put("fifo", "ftp://h/a"), KFTP_CLASS_INTERRUPTED);
+        assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+        assert_int_equal(fake_server.connections, 0);
+        kftp_control_free(control);
+}
+
 #define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
@@ -275,6 +323,8 @@ int main(void) {
                 WITH_SERVER(test_broken_off_is_an_attempt),
                 WITH_SERVER(test_unique_name_taken),
                 WITH_SERVER(test_directory_that_cannot_be_left),
+                WITH_SERVER(test_one_at_a_time),
+                WITH_SERVER(test_interrupted_while_a_pipe_is_opened),
         };
 
         return cmocka_run_group_tests_name("put-again", tests, NULL, NULL);

@@ -160,12 +160,12 @@ static void test_source_file(void **state) {
 
         (void) state;
         test_write_file("t", "one\ntwo\r\nthree");
-        assert_int_equal(kftp_put_source_open(&s, "t", &f), 0);
+        assert_int_equal(kftp_put_source_open(&s, "t", NULL, &f), 0);
         mtime = s.mtime;
         expect_translated(&s, "one\r\ntwo\r\nthree");
         assert_true(mtime > 0);
 
-        assert_int_equal(kftp_put_source_open(&s, "t", &f), 0);
+        assert_int_equal(kftp_put_source_open(&s, "t", NULL, &f), 0);
         s.begin = 4;
         s.size -= 4;
         expect_translated(&s, "two\r\nthree");
@@ -202,7 +202,7 @@ static void test_source_errors(void **state) {
 
         /* changed since it was opened */
         test_write_file("t", "one\n");
-        assert_int_equal(kftp_put_source_open(&s, "t", &f), 0);
+        assert_int_equal(kftp_put_source_open(&s, "t", NULL, &f), 0);
         test_write_file("t", "another\n");
         assert_int_equal(kftp_put_source_translate(&s, NULL, &f), -EBADMSG);
         assert_int_equal(f.class, KFTP_CLASS_INTEGRITY);

@@ -24,6 +24,32 @@ static int choose_way(const Arguments *a, enum kftp_put_way *ret, char **error) 
         return 0;
 }
 
+/* The last part, which the file is to have on the server. */
+static const char *base_of(const char *path) {
+        const char *slash = strrchr(path, '/');
+
+        return slash ? slash + 1 : path;
+}
+
+static int compare_bases(const void *a, const void *b) {
+        return strcmp(base_of(*(char *const *) a), base_of(*(char *const *) b));
+}
+
+/* In one directory the second would replace the first. */
+static int check_bases(const Arguments *a, unsigned n, char **error) {
+        _cleanup_free_ char **sorted = calloc(n, sizeof(*sorted));
+
+        if (!sorted)
+                return option_complain(error, "not enough memory");
+        for (unsigned i = 0; i < n; i++)
+                sorted[i] = a->words[i];
+        qsort(sorted, n, sizeof(*sorted), compare_bases);
+        for (unsigned i = 1; i < n; i++)
+                if (compare_bases(&sorted[i - 1], &sorted[i]) == 0)
+                        return option_complain(error, "'%s' and '%s' would have the same name on the server", sorted[i - 1], sorted[i]);
+        return 0;
+}
+
 static int check_files(const Arguments *a, unsigned n, char **error) {
         for (unsigned i = 0; i < n; i++) {
                 if (!*a->words[i])
@@ -54,6 +80,8 @@ int put_words(const Arguments *a, PutWords *ret, char **error) {
         r = choose_way(a, &w.options.way, error);
         if (r >= 0)
                 r = check_files(a, w.n_files, error);
+        if (r >= 0 && !a->append && !a->unique)
+                r = check_bases(a, w.n_files, error);
         if (r < 0)
                 return r;
         *ret = w;

@@ -2,8 +2,10 @@
 /* The local side of an upload. */
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
+#include "control.h"
 #include "failure.h"
 #include "names.h"
 #include "put-source.h"
@@ -52,6 +54,17 @@ static int open_pumped(KftpPutSource *s, KftpFailure *f) {
         return open_pipe(s, f);
 }
 
+/*
+ * Two uploads of one version of a file would write to the same temporary name. Not every file system has locks;
+ * there it has to go without.
+ */
+static int lock(KftpPutSource *s, KftpFailure *f) {
+        s->locked = flock(s->fd, LOCK_EX | LOCK_NB) >= 0;
+        if (s->locked || errno != EWOULDBLOCK)
+                return 0;
+        return kftp_failure_set(f, KFTP_CLASS_BUSY, -EBUSY, false, "%s is being sent already, or somebody else has locked it", s->name);
+}
+
 static int open_regular(KftpPutSource *s, const struct stat *st, bool from_position, KftpFailure *f) {
         off_t position = from_position ? lseek(s->fd, 0, SEEK_CUR) : 0;
 
@@ -61,7 +74,7 @@ static int open_regular(KftpPutSource *s, const struct stat *st, bool from_posit
         s->size = (uint64_t) MAX2(st->st_size - position, (off_t) 0);
         s->mtime = st->st_mtim.tv_sec;
         s->mtime_nsec = nsec_of(st);
-        return 0;
+        return lock(s, f);
 }
 
 static int inspect(KftpPutSource *s, bool standard_input, KftpFailure *f) {
@@ -80,13 +93,25 @@ static int inspect(KftpPutSource *s, bool standard_input, KftpFailure *f) {
         return kftp_failure_set(f, KFTP_CLASS_LOCAL, -EINVAL, false, "%s is neither a regular file nor a pipe", s->name);
 }
 
+/* A pipe with a name is open only once somebody writes to it; that may be never. */
+static int open_file(const char *path, const KftpControl *control) {
+        for (;;) {
+                int fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+
+                if (fd >= 0 || errno != EINTR)
+                        return fd < 0 ? -errno : fd;
+                if (kftp_control_cancelled(control))
+                        return -ECANCELED;
+        }
+}
+
 static char *absolute(const char *path) {
         _cleanup_free_ char *cwd = path[0] == '/' ? NULL : getcwd(NULL, 0);
 
         return cwd ? kftp_path_join(cwd, path) : strdup(path);
 }
 
-int kftp_put_source_open(KftpPutSource *s, const char *path, KftpFailure *f) {
+int kftp_put_source_open(KftpPutSource *s, const char *path, const KftpControl *control, KftpFailure *f) {
         bool standard_input = streq(path, "-");
         int r;
 
@@ -94,21 +119,28 @@ int kftp_put_source_open(KftpPutSource *s, const char *path, KftpFailure *f) {
         if (!s->name)
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
         if (standard_input)
-                s->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+                r = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
         else
-                s->fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-        if (s->fd < 0) {
+                r = open_file(path, control);
+        if (standard_input && r < 0)
                 r = -errno;
+        if (r == -ECANCELED)
+                return kftp_failure_set(f, KFTP_CLASS_INTERRUPTED, r, false, "interrupted while %s was opened", s->name);
+        if (r < 0) {
                 return r == -EACCES || r == -EPERM
                         ? kftp_failure_set(f, KFTP_CLASS_LOCAL, r, false, "cannot read %s: %s", s->name, strerror(-r))
                         : kftp_failure_local(f, r, "cannot read %s", s->name);
         }
+        s->fd = r;
         return inspect(s, standard_input, f);
 }
 
 void kftp_put_source_close(KftpPutSource *s) {
         if (s->restore)
                 (void) fcntl(s->fd, F_SETFL, s->flags);
+        /* The standard input stays open elsewhere. */
+        if (s->locked)
+                (void) flock(s->fd, LOCK_UN);
         s->fd = safe_close(s->fd);
         kftp_pump_free(s->pump);
         free(s->name);

@@ -19,6 +19,7 @@ typedef struct KftpPutSource {
         char *name;                     /* for messages: absolute, or "the standard input" */
         int fd;
         bool pipe;
+        bool locked;                    /* against another upload of the same file */
         bool restore;                   /* the flags of descriptor 0, which it shares */
         int flags;
         KftpPump *pump;                 /* NULL: none */
@@ -30,8 +31,8 @@ typedef struct KftpPutSource {
 
 #define KFTP_PUT_SOURCE_INIT { .fd = -1 }
 
-/* path "-": the standard input, from its position on. After a failure too it is to be closed. */
-int kftp_put_source_open(KftpPutSource *s, const char *path, KftpFailure *f);
+/* path "-": the standard input, from its position on. After a failure too it is to be closed. control may be NULL. */
+int kftp_put_source_open(KftpPutSource *s, const char *path, const KftpControl *control, KftpFailure *f);
 void kftp_put_source_close(KftpPutSource *s);
 
 /* Takes the place of the source with its lines ended by CR LF. */

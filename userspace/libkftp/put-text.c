@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "control.h"
@@ -93,9 +94,11 @@ int kftp_put_source_translate(KftpPutSource *s, const KftpControl *control, Kftp
                 return kftp_failure_local(f, -errno, "cannot read a temporary file in " P_tmpdir);
         if (s->restore)
                 (void) fcntl(s->fd, F_SETFL, s->flags);
+        if (s->locked)
+                (void) flock(s->fd, LOCK_UN);
         safe_close(s->fd);
         s->fd = STEAL_FD(fd);
-        s->pipe = s->restore = false;
+        s->pipe = s->restore = s->locked = false;
         s->begin = 0;
         s->size = (uint64_t) st.st_size;
         s->mtime_nsec = (int64_t) st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;

@@ -124,7 +124,7 @@ static int prepare(void *userdata, KftpFailure *f) {
         if (u->put->way != KFTP_PUT_UNIQUE && (u->put->directory || is_directory_name(u->url->base)))
                 r = source_base(u, &base, f);
         if (r >= 0)
-                r = kftp_put_source_open(&u->source, u->name, f);
+                r = kftp_put_source_open(&u->source, u->name, u->options->control, f);
         if (r >= 0 && u->put->text)
                 r = kftp_put_source_translate(&u->source, u->options->control, f);
         if (r >= 0 && u->options->verify & KFTP_VERIFY_HASH && (u->source.pipe || u->source.begin > 0))
