@@ -262,17 +262,39 @@ static void test_directory_that_cannot_be_left(void **state) {
 
 /* ---- The source ------------------------------------------------------------------------------ */
 
+/* Where the last upload went at first. */
+static char *temporary_name(void) {
+        const char *last = NULL;
+
+        for (const char *p = fake_server.log; p && (p = strstr(p, "STOR ")); p++)
+                last = p + strlen("STOR ");
+        assert_non_null(last);
+        return strndup(last, strcspn(last, "\n"));
+}
+
 static void test_one_at_a_time(void **state) {
+        char *first, *second;
         int fd;
 
         (void) state;
         test_write_file("a", "content");
         fd = open("a", O_RDONLY | O_CLOEXEC);
         assert_int_equal(flock(fd, LOCK_EX), 0);
-        assert_int_equal(put("a", "ftp://h/a"), KFTP_CLASS_BUSY);
-        assert_int_equal(fake_server.connections, 0);
-        assert_int_equal(flock(fd, LOCK_UN), 0);
         assert_int_equal(put("a", "ftp://h/a"), KFTP_CLASS_OK);
+        first = temporary_name();
+        assert_int_equal(put("a", "ftp://h/a"), KFTP_CLASS_OK);
+        second = temporary_name();
+        assert_string_not_equal(first, second);
+        assert_int_equal(flock(fd, LOCK_UN), 0);
+        free(first);
+        free(second);
+        assert_int_equal(put("a", "ftp://h/a"), KFTP_CLASS_OK);
+        first = temporary_name();
+        assert_int_equal(put("a", "ftp://h/a"), KFTP_CLASS_OK);
+        second = temporary_name();
+        assert_string_equal(first, second);
+        free(first);
+        free(second);
         close(fd);
         /* whoever has lent the standard input can lock it afterwards */
         fd = open("a", O_RDONLY | O_CLOEXEC);

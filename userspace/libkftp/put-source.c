@@ -55,14 +55,12 @@ static int open_pumped(KftpPutSource *s, KftpFailure *f) {
 }
 
 /*
- * Two uploads of one version of a file would write to the same temporary name. Not every file system has locks;
- * there it has to go without.
+ * Two uploads of one version of a file, to one place, would write to the same temporary name: whoever comes
+ * second takes one of its own. Not every file system has locks; there it has to go without.
  */
-static int lock(KftpPutSource *s, KftpFailure *f) {
+static void lock(KftpPutSource *s) {
         s->locked = flock(s->fd, LOCK_EX | LOCK_NB) >= 0;
-        if (s->locked || errno != EWOULDBLOCK)
-                return 0;
-        return kftp_failure_set(f, KFTP_CLASS_BUSY, -EBUSY, false, "%s is being sent already, or somebody else has locked it", s->name);
+        s->shared = !s->locked && errno == EWOULDBLOCK;
 }
 
 static int open_regular(KftpPutSource *s, const struct stat *st, bool from_position, KftpFailure *f) {
@@ -74,7 +72,8 @@ static int open_regular(KftpPutSource *s, const struct stat *st, bool from_posit
         s->size = (uint64_t) MAX2(st->st_size - position, (off_t) 0);
         s->mtime = st->st_mtim.tv_sec;
         s->mtime_nsec = nsec_of(st);
-        return lock(s, f);
+        lock(s);
+        return 0;
 }
 
 static int inspect(KftpPutSource *s, bool standard_input, KftpFailure *f) {

@@ -20,6 +20,7 @@ typedef struct KftpPutSource {
         int fd;
         bool pipe;
         bool locked;                    /* against another upload of the same file */
+        bool shared;                    /* another one has it locked */
         bool restore;                   /* the flags of descriptor 0, which it shares */
         int flags;
         KftpPump *pump;                 /* NULL: none */

@@ -63,8 +63,8 @@ static int make_temporaries(KftpUpload *u) {
 
         if (!directory)
                 return -ENOMEM;
-        /* No second pipe brings the same again. */
-        if (u->source.pipe)
+        /* No second pipe brings the same again, and no other upload may write to what this one has sent. */
+        if (u->source.pipe || u->source.shared)
                 (void) !getrandom(&key, sizeof(key), GRND_NONBLOCK);
         for (size_t i = 0; i < ELEMENTS(u->temporary); i++) {
                 _cleanup_free_ char *name = kftp_put_temporary(base, key, i == 0);
