@@ -139,7 +139,7 @@ static int connect_to(KftpClient *c, const KftpUrl *url, KftpFailure *f) {
 
 /* A server that has hung up, or has said something unasked meanwhile: the module ends such a session. */
 static bool is_stale(const KftpClient *c, const KftpFailure *f) {
-        return f->transient && (f->class == KFTP_CLASS_NETWORK || f->error == -EPROTO) && kftp_connection_was_dead(c->connection);
+        return (f->error == -EPROTO || (f->class == KFTP_CLASS_NETWORK && f->transient)) && kftp_connection_was_dead(c->connection);
 }
 
 /* One attempt; a connection that turns out to be dead when it is first used again is none. */
