@@ -82,10 +82,13 @@ def test_a_file_that_others_may_read(kftp, server, home_directory):
 
 
 def test_a_mistake(kftp, server, home_directory):
+    """Whoever has to log in is told; whoever has asked for nothing is not kept from an anonymous login."""
     (home_directory / ".netrc").write_text("machine 127.0.0.1\nlogin one password two words\n")
-    failed = get(kftp, server, home_directory).assert_failed(2)
+    failed = get(kftp, server, home_directory, user="one").assert_failed(2)
     assert f"{home_directory}/.netrc:2: " in failed.stderr and "words" not in failed.stderr
     assert server.commands == []
+    get(kftp, server, home_directory).assert_done()
+    assert logins(server)[0] == "USER anonymous"
 
 
 def test_several_hosts(kftp, server, home_directory):
