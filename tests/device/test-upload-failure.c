@@ -16,7 +16,7 @@
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 /* More than all buffers between the two hold. */
-#define BIG (12 << 20)
+#define BIG (40 << 20)
 
 static struct kftp_connect quick(const Peer *p) {
         struct kftp_connect c = connect_to_peer(p);
