@@ -3,9 +3,14 @@
  * The ways to a data connection that do not work: told by INFO, and believed when CONNECT says so, so
  * that the next session with this server need not find out again.
  */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "fixture.h"
 
@@ -160,12 +165,45 @@ static void test_active_first(void **state) {
         session_quit(s);
 }
 
+/* A socket that can do both, of which the caller has made a connection to an IPv4 address: PASV it is. */
+static void old_server(Conn *c) {
+        peer_greet(c);
+        peer_passive_old(c);
+        peer_expect(c, "RETR bytes-777");
+        peer_deliver(c, 777);
+        peer_serve_on(c);
+}
+
+static void test_mapped_address(void **state) {
+        struct kftp_addr none = {}, a = peer_address(test_peer("127.0.0.1", old_server, NULL));
+        struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_port = a.port };
+        struct kftp_connect c = connect_to(&none);
+        struct kftp_adopt give = { .size = sizeof(give), .role = KFTP_ROLE_CONTROL };
+        struct kftp_info info;
+        Session *s;
+
+        (void) state;
+        assert_int_equal(inet_pton(AF_INET6, "::ffff:127.0.0.1", &to.sin6_addr), 1);
+        give.fd = test_fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        assert_int_equal(connect(give.fd, (struct sockaddr *) &to, sizeof(to)), 0);
+        assert_int_equal(fcntl(give.fd, F_SETFL, O_NONBLOCK), 0);
+        c.flags = KFTP_CONNECT_ADOPT;
+        s = session_armed(&c);
+        assert_int_equal(ioctl(s->fd, KFTP_ADOPT, &give), 0);
+        session_expect(s, KFTP_EVENT_CONNECTED);
+        info = session_info(s);
+        assert_same_address(&info.peer, &a);
+        download(s);
+        session_quit(s);
+}
+
 static const struct CMUnitTest tests[] = {
         DEVICE_TEST(test_learnt),
         DEVICE_TEST(test_none_left),
         DEVICE_TEST(test_all_refused),
         DEVICE_TEST(test_forgotten),
         DEVICE_TEST(test_active_first),
+        DEVICE_TEST(test_mapped_address),
 };
 
 DEVICE_TESTS("methods", tests)

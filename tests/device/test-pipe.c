@@ -379,6 +379,85 @@ static void test_server_closes(void **state) {
         session_assert_usable(s);
 }
 
+/* ---- Pipes of other kinds ---------------------------------------------------------------------------- */
+
+/* A FIFO that nobody has opened for writing yet is not an empty file. */
+static void test_fifo_before_its_writer(void **state) {
+        static const uint64_t size = 1000;
+        struct kftp_connect c = connect_to_peer(test_peer("127.0.0.1", take, (void *) &size));
+        struct kftp_submit r = request(KFTP_OP_STOR, -1, "f", 1);
+        char path[256];
+        Runner *runner;
+        Session *s;
+        int writer;
+
+        (void) state;
+        (void) snprintf(path, sizeof(path), "%s/fifo", test_directory());
+        assert_int_equal(mkfifo(path, 0600), 0);
+        r.fd = test_fd(open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+        s = session_ready(&c);
+        assert_int_equal(session_submit(s, &r), 0);
+        runner = runner_start(s);
+        session_wait_state(s, KFTP_STATE_TRANSFER);
+        sleep_ms(500);
+        writer = open(path, O_WRONLY | O_CLOEXEC);
+        assert_true(writer >= 0);
+        put(writer, 0, size);
+        close(writer);
+        assert_int_equal(runner_join(runner), 0);
+        session_assert_event(s, KFTP_EVENT_DONE);
+        assert_int_equal(s->event.error, 0);
+        assert_int_equal(s->event.bytes, size);
+        session_assert_usable(s);
+}
+
+/* What is not read of a packet at once is gone: small steps must not cut it. */
+static void test_packets(void **state) {
+        static const uint64_t size = 3 * 4000;
+        int writer;
+        Session *s = begin(take, &size, 0, &writer);
+
+        (void) state;
+        assert_int_equal(fcntl(writer, F_SETFL, O_DIRECT), 0);
+        for (unsigned i = 0; i < 3; i++)
+                put(writer, i * UINT64_C(4000), 4000);
+        close(writer);
+        do
+                assert_int_equal(session_run_with(s, 0, 1000), 0);
+        while (s->event.type == KFTP_EVENT_YIELD);
+        session_assert_event(s, KFTP_EVENT_DONE);
+        assert_int_equal(s->event.error, 0);
+        assert_int_equal(s->event.bytes, size);
+        session_assert_usable(s);
+}
+
+/* Whoever shares it may make it block: RUN must not, since then nothing could end it. */
+static void test_made_to_block(void **state) {
+        struct kftp_connect c = connect_to_peer(test_peer("127.0.0.1", be_interrupted, NULL));
+        struct kftp_submit r = request(KFTP_OP_STOR, -1, "f", 1);
+        Runner *runner;
+        int ends[2];
+        Session *s;
+
+        (void) state;
+        assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+        r.fd = test_fd(ends[0]);
+        s = session_ready(&c);
+        assert_int_equal(session_submit(s, &r), 0);
+        runner = runner_start(s);
+        session_wait_state(s, KFTP_STATE_TRANSFER);
+        put(ends[1], 0, 1000);
+        session_wait_sent(s, 1000);
+        assert_int_equal(fcntl(ends[0], F_SETFL, 0), 0);
+        put(ends[1], 1000, 1000);
+        assert_int_equal(runner_join(runner), 0);
+        close(ends[1]);
+        session_assert_event(s, KFTP_EVENT_DONE);
+        assert_int_equal(s->event.error, -EINVAL);
+        assert_int_equal(s->event.local_file, 1);
+        session_assert_usable(s);
+}
+
 static const struct CMUnitTest tests[] = {
         DEVICE_TEST(test_slow_writer),
         DEVICE_TEST(test_quick_writer),
@@ -392,6 +471,9 @@ static const struct CMUnitTest tests[] = {
         DEVICE_TEST(test_cancel),
         DEVICE_TEST(test_server_hangs_up),
         DEVICE_TEST(test_server_closes),
+        DEVICE_TEST(test_fifo_before_its_writer),
+        DEVICE_TEST(test_packets),
+        DEVICE_TEST(test_made_to_block),
 };
 
 DEVICE_TESTS("pipe", tests)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -265,6 +266,37 @@ static void test_reads_slowly(void **state) {
         }
 }
 
+/* All is in our socket, not all has arrived; then it is reset. Whatever the server says, that is no file. */
+static void reset_the_rest(Conn *c) {
+        int small = 4096;
+
+        peer_greet(c);
+        peer_passive(c);
+        peer_expect(c, "STOR f");
+        peer_data_open(c);
+        if (setsockopt(peer_data_socket(c), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)) < 0)
+                peer_fail(c, "the receive buffer cannot be made small: %s", strerror(errno));
+        peer_say(c, "150 Let it come");
+        peer_sleep(1500);
+        peer_data_reset(c);
+        peer_sleep(200);
+        peer_say(c, "226 Done");
+        peer_serve_on(c);
+}
+
+static void test_reset_behind_the_end(void **state) {
+        Session *s = begin(reset_the_rest, NULL, filled_file(300000));
+        Runner *r = runner_start(s);
+
+        (void) state;
+        session_wait_state(s, KFTP_STATE_FINISHING);
+        assert_int_equal(runner_join(r), 0);
+        session_assert_event(s, KFTP_EVENT_DONE);
+        assert_int_equal(s->event.error, -EBADMSG);
+        assert_int_equal(s->event.reply, 226);
+        session_assert_usable(s);
+}
+
 /* ---- The local file ------------------------------------------------------------------------------- */
 
 static void take_part(Conn *c) {
@@ -338,6 +370,7 @@ static const struct CMUnitTest tests[] = {
         DEVICE_TEST(test_sockets_gone),
         DEVICE_TEST(test_stops_reading),
         DEVICE_TEST(test_reads_slowly),
+        DEVICE_TEST(test_reset_behind_the_end),
         DEVICE_TEST(test_unreadable),
         DEVICE_TEST(test_shrinking),
 };

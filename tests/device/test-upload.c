@@ -104,6 +104,7 @@ static void test_offsets(void **state) {
                 { KFTP_OP_STOR, "f", 50000, 20000, 0, "REST 20000", "STOR f", 30000, NULL, 0 },
                 { KFTP_OP_STOR, "f", 50000, 0, 0, NULL, "STOR f", 50000, NULL, 0 },
                 { KFTP_OP_APPE, "f", 50000, 20000, 0, NULL, "APPE f", 30000, NULL, 0 },
+                { KFTP_OP_STOU, NULL, 50000, 20000, 0, NULL, "STOU", 30000, NULL, 0 },
                 /* length is where it ends, in the middle of the file and of a page */
                 { KFTP_OP_STOR, "f", 50000, 0, 12345, NULL, "STOR f", 12345, NULL, 0 },
                 { KFTP_OP_STOR, "f", 300000, 777, 200001, "REST 777", "STOR f", 200001, NULL, 0 },
