@@ -1,162 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Uploads: names, and what is done when a server does not do what is wanted. The server is fake-server.c's. */
+/* Uploads, and what is done when a server does not do what is wanted. The server is fake-server.c's. */
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "directory.h"
-#include "fake-server.h"
-#include "libkftp.h"
 #include "put-names.h"
+#include "uploading.h"
 #include "util.h"
-
-#define URL(text) ({ KftpUrl _u; assert_int_equal(kftp_url_parse(text, &_u, NULL), 0); _u; })
-
-static KftpOptions options = { .retry_usec = 1, .retries = 3 };
-static KftpPutOptions put_options;
-static KftpResult result;
-
-static int set_up(void **state) {
-        options = (KftpOptions) { .retry_usec = 1, .retries = 3 };
-        put_options = (KftpPutOptions) {};
-        result = (KftpResult) {};
-        return test_directory_set_up(state) || fake_server_set_up(state);
-}
-
-static int tear_down(void **state) {
-        kftp_result_done(&result);
-        return fake_server_tear_down(state) || test_directory_tear_down(state);
-}
-
-static enum kftp_class put(const char *source, const char *text) {
-        KftpUrl url = URL(text);
-        KftpClient *c;
-        int r;
-
-        kftp_result_done(&result);
-        assert_int_equal(kftp_client_new(&c, &options), 0);
-        r = kftp_client_put(c, source, &url, &put_options, &result);
-        assert_int_equal(r < 0, result.failure.class != KFTP_CLASS_OK);
-        kftp_client_free(c);
-        kftp_url_done(&url);
-        if (r < 0)
-                print_message("    %s\n", result.failure.text);
-        return result.failure.class;
-}
-
-static void expect_text(const char *text) {
-        assert_non_null(result.failure.text);
-        assert_non_null(strstr(result.failure.text, text));
-}
-
-/* ---- Names ----------------------------------------------------------------------------------- */
-
-static void check_free(char *found, const char *expected) {
-        if (expected)
-                assert_string_equal(found, expected);
-        else
-                assert_null(found);
-        free(found);
-}
-
-static void test_paths(void **state) {
-        (void) state;
-        check_free(kftp_remote_join("", "a"), "a");
-        check_free(kftp_remote_join("d", "a"), "d/a");
-        check_free(kftp_remote_join("d/", "a"), "d/a");
-        check_free(kftp_remote_join("/", "a"), "/a");
-        check_free(kftp_remote_directory("a"), "");
-        check_free(kftp_remote_directory("/a"), "/");
-        check_free(kftp_remote_directory("d/e/a"), "d/e/");
-        assert_string_equal(kftp_remote_base("d/e/a"), "a");
-        assert_string_equal(kftp_remote_base("a"), "a");
-}
-
-static void test_temporary_names(void **state) {
-        char name[256], *temporary;
-
-        (void) state;
-        check_free(kftp_put_temporary("a b", 0x12, true), ".a b.kftp-0000000000000012");
-        check_free(kftp_put_temporary("a b", 0x12, false), "a b.kftp-0000000000000012");
-        /* At most 255 bytes, and no half of a character. */
-        for (unsigned hidden = 0; hidden < 2; hidden++)
-                for (size_t begin = 0; begin < 3; begin++) {
-                        memset(name, 'x', begin);
-                        for (size_t i = begin; i + 3 <= 255; i += 3)
-                                memcpy(name + i, "\xe2\x82\xac", 4);
-                        temporary = kftp_put_temporary(name, 1, hidden);
-                        assert_true(strlen(temporary) <= 255 && strlen(temporary) > 250);
-                        check_free(kftp_escape(temporary, strlen(temporary)), temporary);
-                        free(temporary);
-                }
-}
-
-/* What differs in anything has another key; what does not has the same one on every machine. */
-static void test_keys(void **state) {
-        (void) state;
-        assert_int_equal(kftp_put_key("a", 1, 2), kftp_put_key("a", 1, 2));
-        assert_int_not_equal(kftp_put_key("a", 1, 2), kftp_put_key("b", 1, 2));
-        assert_int_not_equal(kftp_put_key("a", 1, 2), kftp_put_key("a", 2, 2));
-        assert_int_not_equal(kftp_put_key("a", 1, 2), kftp_put_key("a", 1, 3));
-        assert_int_not_equal(kftp_put_key("a", 1, 12), kftp_put_key("a", 11, 2));
-        assert_int_not_equal(kftp_put_key("a1", 1, 2), kftp_put_key("a", 11, 2));
-}
-
-static void test_unique_names(void **state) {
-        static const struct {
-                const char *line, *name;
-        } rows[] = {
-                { "150 FILE: a.1",                                    "a.1"   },
-                { "125 FILE: two words\r",                            "two words" },
-                { "150 Opening data connection. File: x",             "x"     },
-                { "226 Transfer complete (unique file name:b.2).",    "b.2"   },
-                { "250 Done, unique name: c",                         "c"     },
-                { "226 Transfer complete",                            NULL    },
-                { "150 FILE:",                                        NULL    },
-                { "150 FILE:   ",                                     NULL    },
-                { "150 FILE: a\tb",                                   NULL    },
-                { "550 FILE: a",                                      NULL    },
-                { "150",                                              NULL    },
-                { "",                                                 NULL    },
-        };
-
-        (void) state;
-        for (size_t i = 0; i < ELEMENTS(rows); i++) {
-                print_message("%s\n", rows[i].line);
-                check_free(kftp_put_unique_name(rows[i].line, strlen(rows[i].line)), rows[i].name);
-        }
-}
-
-static void test_odd_names(void **state) {
-        (void) state;
-        assert_false(kftp_put_name_is_odd("File-1_2.tar.gz"));
-        assert_true(kftp_put_name_is_odd(" a"));
-        assert_true(kftp_put_name_is_odd("a "));
-        assert_true(kftp_put_name_is_odd("caf\xc3\xa9"));
-        assert_true(kftp_put_name_is_odd("a\\b"));
-}
-
-static void test_mlst_names(void **state) {
-        static const struct {
-                const char *line, *name;
-                bool is;
-        } rows[] = {
-                { " type=file;size=3; /home/u/a\r\n", "a",      true  },
-                { " type=file;size=3; a",             "a",      true  },
-                { " type=file; two words",            "two words", true },
-                { " type=file; /x/two words",         "words",  false },
-                { " type=file; aa",                   "a",      false },
-                { " type=file; a_",                   "a ",     false },
-                { " type=file; ",                     "a",      false },
-                { "",                                 "a",      false },
-        };
-
-        (void) state;
-        for (size_t i = 0; i < ELEMENTS(rows); i++) {
-                print_message("%s\n", rows[i].line);
-                assert_int_equal(kftp_mlst_is_named(rows[i].line, strlen(rows[i].line), rows[i].name), rows[i].is);
-        }
-}
 
 /* ---- Where it goes --------------------------------------------------------------------------- */
 
@@ -596,28 +446,6 @@ static void test_unique(void **state) {
 
 /* ---- Standard input -------------------------------------------------------------------------- */
 
-/* Puts what the descriptor gives; it is closed. */
-static enum kftp_class put_stdin(int fd, const char *url) {
-        int saved = dup(STDIN_FILENO);
-        enum kftp_class class;
-
-        assert_true(dup2(fd, STDIN_FILENO) >= 0);
-        close(fd);
-        class = put("-", url);
-        assert_true(dup2(saved, STDIN_FILENO) >= 0);
-        close(saved);
-        return class;
-}
-
-static int filled_pipe(const char *text) {
-        int fd[2];
-
-        assert_int_equal(pipe(fd), 0);
-        assert_int_equal(write(fd[1], text, strlen(text)), strlen(text));
-        close(fd[1]);
-        return fd[0];
-}
-
 static void test_pipe(void **state) {
         (void) state;
         assert_int_equal(put_stdin(filled_pipe("from a pipe"), "ftp://h/a"), KFTP_CLASS_OK);
@@ -680,16 +508,8 @@ static void test_device_as_standard_input(void **state) {
         assert_null(fake_server_get("c"));
 }
 
-#define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_paths),
-                cmocka_unit_test(test_temporary_names),
-                cmocka_unit_test(test_keys),
-                cmocka_unit_test(test_unique_names),
-                cmocka_unit_test(test_odd_names),
-                cmocka_unit_test(test_mlst_names),
                 WITH_SERVER(test_file_and_directory),
                 WITH_SERVER(test_bad_sources),
                 WITH_SERVER(test_empty_file),
