@@ -19,11 +19,11 @@
 
 /* the same in 32-bit and 64-bit programs, and for ever */
 static_assert(sizeof(struct kftp_addr) == 24);
-static_assert(sizeof(struct kftp_info) == 280);
+static_assert(sizeof(struct kftp_info) == 288);
 static_assert(sizeof(struct kftp_connect) == 160);
 static_assert(sizeof(struct kftp_adopt) == 24);
 static_assert(sizeof(struct kftp_submit) == 112);
-static_assert(sizeof(struct kftp_run) == 224);
+static_assert(sizeof(struct kftp_run) == 232);
 static_assert(sizeof(struct kftp_tls) == 32);
 static_assert(sizeof(struct kftp_cancel) == 24);
 

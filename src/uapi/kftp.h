@@ -133,6 +133,9 @@ struct kftp_info {
 	__u32 banner_len;
 	__u32 methods_off;		/* KFTP_METHOD_* that did not work here */
 	__u8 banner[KFTP_MAX_BANNER];	/* first line of the greeting, as sent */
+	__u16 tls_version;		/* of the control connection, as KFTP_TLS said; 0: none */
+	__u16 tls_cipher;
+	__u32 tls_flags;		/* KFTP_TLS_* */
 };
 
 enum kftp_tls_mode {
@@ -316,6 +319,8 @@ enum kftp_event_type {
 #define KFTP_EVENT_SENT		(1U << 2)	/* LINE: ours; without it, the server's */
 #define KFTP_EVENT_MORE		(1U << 3)	/* LINE: more lines of this reply follow */
 #define KFTP_EVENT_ACTIVE	(1U << 4)	/* DONE: the data connection was active */
+#define KFTP_EVENT_ENCRYPTED	(1U << 5)	/* DONE: it was protected by TLS */
+#define KFTP_EVENT_UNCLEAN	(1U << 6)	/* DONE: it ended without TLS's close_notify */
 
 /* kftp_run.flags */
 #define KFTP_RUN_NONBLOCK	(1U << 0)	/* as O_NONBLOCK, for this call */
@@ -330,7 +335,8 @@ enum kftp_event_type {
  *   ESTALE         the remote file is not the expected one
  *   ESPIPE         the server cannot restart at an offset
  *   EBADMSG        the bytes received are not as many as the server's SIZE, or it was content with
- *                  an upload before all was sent
+ *                  an upload before all was sent; or, with KFTP_EVENT_UNCLEAN, whoever was there
+ *                  may have cut them off, and no SIZE shows that they are all
  *   ETIMEDOUT      a deadline has passed; of an upload not while the server still takes bytes
  *   EOPNOTSUPP     the server has no command for this (MFMT, HASH)
  *   ECANCELED      KFTP_CANCEL, or an earlier failure of the session
@@ -338,6 +344,12 @@ enum kftp_event_type {
  *   EMSGSIZE       a reply line is longer than KFTP_MAX_LINE, a reply has too many, or a listing
  *                  is longer than length
  *   ECONNRESET     the server closed the control connection
+ *   EPROTONOSUPPORT  the server has no TLS (reply: to AUTH or PROT), and it was required
+ *   EPROTO with reply 234 or 334: bytes in clear text came behind the answer to AUTH
+ *   ENOKEY         KFTP_TLS said that all is well, but the socket has no kernel TLS in use
+ *   EILSEQ         a TLS record was forged or damaged
+ *   ECONNABORTED   the server ended TLS with an alert: see the member alert
+ *   EKEYEXPIRED    the server wants new keys in a session, which the kernel has no means for
  *   others         from the network (ECONNREFUSED, ...) or the local file (ENOSPC, ...)
  */
 struct kftp_run {
@@ -353,7 +365,7 @@ struct kftp_run {
 	__aligned_u64 user_data;
 	__s32 error;
 	__u32 reply;			/* the reply code, 0 if there was none */
-	__s32 fd;			/* TLS: the lent descriptor, else -1 */
+	__s32 fd;			/* TLS: the lent descriptor, the caller's to close; else -1 */
 	__u32 channel;			/* TLS, LINE: enum kftp_role */
 	__u32 text_len;
 	__u32 local_file;		/* DONE: 1 if error came from the local file */
@@ -366,22 +378,34 @@ struct kftp_run {
 	__u32 digest;
 	__u32 digest_len;
 	__u8 digest_bytes[64];
+	__u32 alert;			/* DONE, CLOSED: fatal, from the server (RFC 8446 6.2); 0: none */
+	__u32 reserved_out;
 };
 
 /* kftp_tls.flags */
 #define KFTP_TLS_RESUMED	(1U << 0)
 #define KFTP_TLS_PROT_DONE	(1U << 1)	/* the agent has exchanged PBSZ and PROT */
 
-/* The answer to a TLS event. */
+/*
+ * The answer to a TLS event, once the caller has shaken hands on the lent descriptor and has put
+ * the keys into it: TCP_ULP "tls" (before the handshake: afterwards the server's FIN may have come,
+ * and it would fail), TLS_TX and TLS_RX. error: it has failed; the session, or the request of
+ * a data connection, ends with it, unless the server's reply says better why. ESRCH: nobody waits
+ * for it any more, perhaps because the request has ended meanwhile.
+ *
+ * On the control connection what was decrypted but is not the caller's to consume (with
+ * KFTP_TLS_IMPLICIT the greeting, which is read so that session tickets are) goes into pending, and
+ * is taken for what the server has said. There is none on a data connection.
+ */
 struct kftp_tls {
 	__u32 size;
 	__u32 flags;			/* KFTP_TLS_RESUMED, ... */
 	__u32 channel;			/* enum kftp_role */
 	__s32 error;			/* 0 or a negative errno */
-	__u16 version;
-	__u16 cipher;
-	__u32 pending_len;		/* <= 4096 */
-	__aligned_u64 pending;		/* decrypted bytes that the agent has not consumed */
+	__u16 version;			/* as in TLS, 0x0304; only shown */
+	__u16 cipher;			/* the suite's number */
+	__u32 pending_len;		/* <= KFTP_MAX_LINE */
+	__aligned_u64 pending;
 };
 
 enum kftp_cancel_what {

@@ -34,6 +34,9 @@
         M(kftp_info, banner_len, 144, 4) \
         M(kftp_info, methods_off, 148, 4) \
         M(kftp_info, banner, 152, 128) \
+        M(kftp_info, tls_version, 280, 2) \
+        M(kftp_info, tls_cipher, 282, 2) \
+        M(kftp_info, tls_flags, 284, 4) \
         M(kftp_connect, size, 0, 4) \
         M(kftp_connect, flags, 4, 4) \
         M(kftp_connect, peer, 8, 24) \
@@ -106,6 +109,8 @@
         M(kftp_run, digest, 152, 4) \
         M(kftp_run, digest_len, 156, 4) \
         M(kftp_run, digest_bytes, 160, 64) \
+        M(kftp_run, alert, 224, 4) \
+        M(kftp_run, reserved_out, 228, 4) \
         M(kftp_tls, size, 0, 4) \
         M(kftp_tls, flags, 4, 4) \
         M(kftp_tls, channel, 8, 4) \
@@ -122,11 +127,11 @@
 
 #define KFTP_LAYOUT_SIZES(S) \
         S(kftp_addr, 24) \
-        S(kftp_info, 280) \
+        S(kftp_info, 288) \
         S(kftp_connect, 160) \
         S(kftp_adopt, 24) \
         S(kftp_submit, 112) \
-        S(kftp_run, 224) \
+        S(kftp_run, 232) \
         S(kftp_tls, 32) \
         S(kftp_cancel, 24)
 
