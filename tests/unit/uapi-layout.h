@@ -143,10 +143,10 @@
 KFTP_LAYOUT_MEMBERS(KFTP_ASSERT_MEMBER)
 KFTP_LAYOUT_SIZES(KFTP_ASSERT_SIZE)
 
-_Static_assert(KFTP_INFO == 0xc1186b40, "KFTP_INFO");
+_Static_assert(KFTP_INFO == 0xc1206b40, "KFTP_INFO");
 _Static_assert(KFTP_CONNECT == 0x40a06b41, "KFTP_CONNECT");
 _Static_assert(KFTP_ADOPT == 0x40186b42, "KFTP_ADOPT");
 _Static_assert(KFTP_SUBMIT == 0x40706b43, "KFTP_SUBMIT");
-_Static_assert(KFTP_RUN == 0xc0e06b44, "KFTP_RUN");
+_Static_assert(KFTP_RUN == 0xc0e86b44, "KFTP_RUN");
 _Static_assert(KFTP_TLS == 0x40206b45, "KFTP_TLS");
 _Static_assert(KFTP_CANCEL == 0x40186b46, "KFTP_CANCEL");
