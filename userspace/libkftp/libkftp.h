@@ -70,6 +70,7 @@ typedef struct KftpUrl {
         char *user;                     /* NULL: none given */
         char *host;                     /* without brackets */
         uint16_t port;                  /* host order; 21 or 990 if not given */
+        bool has_port;                  /* it was given */
         char *path;                     /* percent-decoded, as sent to the server; "" : the login directory.
                                          * "%2f" as the first part makes it absolute (RFC 1738 section 3.2.2) */
         char *base;                     /* the last part of path; "" if path ends in a slash */
@@ -143,6 +144,44 @@ typedef struct KftpCallbacks {
 /* How a SOCKS5 or HTTP proxy is reached; see kftp_proxy_parse. */
 typedef struct KftpProxy KftpProxy;
 
+/*
+ * How connections are encrypted, and whom the other side has to be. By default its certificate is verified against
+ * the system's roots and has to be for the URL's host. A URL that begins with ftps:// means implicit TLS, whatever the
+ * mode; kftp_tls_resolve says where the two contradict each other.
+ */
+typedef struct KftpTlsOptions {
+        enum kftp_tls_mode mode;
+        const char *ca_file;            /* PEM file, or directory of such: instead of the system's roots */
+        const char *certificate_file;   /* PEM, ours; with intermediates, if there are */
+        const char *key_file;           /* PEM; NULL: it is in certificate_file */
+        const char *pin;                /* "sha256//BASE64", several with ';' between: what the key of the server has to be, too */
+        bool insecure;                  /* the certificate is not verified; pin is, if there is one */
+        uint16_t min_version;           /* 0x0303 or 0x0304; 0: TLS 1.2 */
+} KftpTlsOptions;
+
+/* How a connection is encrypted. All zero: not at all. */
+typedef struct KftpTlsState {
+        uint16_t version;               /* 0x0303: TLS 1.2, 0x0304: TLS 1.3 */
+        uint16_t cipher;                /* number of the cipher suite (IANA) */
+        bool resumed;                   /* the TLS session of the control connection was */
+} KftpTlsState;
+
+/* "TLS1.3 TLS_AES_256_GCM_SHA384 resumed", "none"; allocated. */
+char *kftp_tls_format(const KftpTlsState *s);
+
+/*
+ * Makes mode and url agree, as every transfer does itself: with ftps:// the mode becomes KFTP_TLS_IMPLICIT, with that
+ * mode the URL's implicit_tls is set, and its port is 990 if it names none. chosen: somebody has asked for *mode, it is not
+ * just the default. -EINVAL, with an allocated sentence in *reason (may be NULL), if they contradict each other.
+ */
+int kftp_tls_resolve(KftpUrl *url, enum kftp_tls_mode *mode, bool chosen, char **reason);
+
+/* -EINVAL, with an allocated sentence in *reason (may be NULL), if text is no pin as in KftpTlsOptions. */
+int kftp_tls_pin_check(const char *text, char **reason);
+
+/* Whether what o names is there and fits together: its certificates and keys are loaded, and forgotten. */
+int kftp_tls_check(const KftpTlsOptions *o, KftpFailure *f);
+
 /* What is compared when a transfer is complete, besides the number of bytes that arrived. */
 #define KFTP_VERIFY_SIZE  (1U << 0)     /* a server that does not tell the size is refused */
 #define KFTP_VERIFY_MTIME (1U << 1)     /* the file is the same as when it began */
@@ -167,6 +206,7 @@ typedef struct KftpOptions {
         uint64_t limit_rate;            /* bytes per second, both directions; 0: no limit */
         unsigned verify;                /* KFTP_VERIFY_* */
         bool raw;                       /* KFTP_OP_RAW is allowed */
+        KftpTlsOptions tls;
 } KftpOptions;
 
 #define KFTP_RETRIES_DEFAULT 3
@@ -189,6 +229,8 @@ typedef struct KftpResult {
         struct kftp_addr data_peer;
         struct kftp_addr data_local;
         bool data_active;               /* the server connected to data_local */
+        KftpTlsState tls;               /* of the control connection */
+        KftpTlsState data_tls;          /* of the file's data connection */
         char *sha256;                   /* of the file, in hexadecimal; NULL if it was not computed */
         KftpFailure failure;            /* class KFTP_CLASS_OK on success */
 } KftpResult;

@@ -193,6 +193,7 @@ static int take_port(const UriUriA *uri, KftpUrl *u, char **reason) {
         if (port == 0 || port > UINT16_MAX)
                 return refuse(reason, "the port is not between 1 and 65535");
         u->port = (uint16_t) port;
+        u->has_port = true;
         return 0;
 }
 
