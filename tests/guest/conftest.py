@@ -19,6 +19,7 @@ sys.path.insert(0, str(TESTS))
 
 import support  # noqa: E402
 from servers import real  # noqa: E402
+from servers.certificates import Certificates  # noqa: E402
 from support import PASSWORD, USER  # noqa: E402
 
 #: how many tests a guest takes at a time, where several share the work
@@ -159,15 +160,16 @@ def home(account):
 
 
 class Servers:
-    """The four real servers, each started when first asked for."""
+    """The four real servers, in clear text and with TLS as told, each started when first asked for."""
 
     def __init__(self, account):
         self.account, self.running = account, {}
 
-    def get(self, name):
-        if name not in self.running:
-            self.running[name] = real.ALL[name](f"/run/servers/{name}", USER, PASSWORD).start()
-        return self.running[name]
+    def get(self, name, tls=None):
+        if (name, tls) not in self.running:
+            directory = f"/run/servers/{name}{'-' + tls.name if tls else ''}"
+            self.running[name, tls] = real.ALL[name](directory, USER, PASSWORD, tls=tls).start()
+        return self.running[name, tls]
 
     def stop(self):
         for server in self.running.values():
@@ -179,6 +181,12 @@ def servers(account):
     running = Servers(account)
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def certificates():
+    """Of servers and clients, good ones and bad ones."""
+    return Certificates("/run/certificates")
 
 
 @pytest.fixture(params=list(real.ALL))
@@ -201,12 +209,12 @@ def vsftpd(servers):
 
 @pytest.fixture
 def slow_server(request, account):
-    """make(NAME, RATE) starts a server of the test's own, which it may kill and restart."""
+    """make(NAME, RATE, TLS) starts a server of the test's own, which it may kill and restart."""
     started = []
 
-    def make(name, rate=0):
+    def make(name, rate=0, tls=None):
         directory = Path(f"/run/servers/{request.node.name}-{len(started)}".replace("[", "-").replace("]", ""))
-        server = real.ALL[name](directory, USER, PASSWORD, rate=rate)
+        server = real.ALL[name](directory, USER, PASSWORD, rate=rate, tls=tls)
         started.append(server)
         return server.start()
 

@@ -14,7 +14,10 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+
+from .real_tls import Connection, Settings
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent.parent / "build"
@@ -42,16 +45,18 @@ class Server:
     name = ""
     #: a regular expression whose group 1 is a command line in the log
     command_pattern = ""
+    #: one whose groups are version, cipher and, not empty if so, resumed, of a TLS connection
+    tls_pattern = ""
 
-    def __init__(self, directory, user, password, rate=0, port=0, namespace="", host="127.0.0.1"):
+    def __init__(self, directory, user, password, rate=0, port=0, namespace="", host="127.0.0.1", tls=None):
         """rate: bytes per second of a transfer, 0 for no limit. namespace: of the network, to run in;
-        host: under which address the server is reached from here."""
+        host: under which address the server is reached from here. tls: a real_tls.Settings."""
         self.directory = Path(directory)
         self.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
         self.user, self.password, self.rate = user, password, rate
         self.port = port or free_port()
         self.prefix = ["ip", "netns", "exec", namespace] if namespace else []
-        self.host = host
+        self.host, self.tls = host, tls
         self.log = self.directory / f"{self.name}.log"
         self.log.touch()
         self.process = None
@@ -61,6 +66,8 @@ class Server:
 
     def start(self):
         environment = dict(os.environ, LD_LIBRARY_PATH=LIBRARIES)
+        if self.tls:
+            environment["OPENSSL_CONF"] = str(self.tls.openssl_configuration(self.directory / "openssl.cnf"))
         with open(self.directory / "output", "ab") as output:
             self.process = subprocess.Popen(
                 [str(a) for a in (*self.prefix, *self.command())], env=environment, stdin=subprocess.DEVNULL,
@@ -124,8 +131,8 @@ class Server:
             _kill(pid)
         self.process = None
 
-    def log_text(self):
-        return self.log.read_text(errors="replace")
+    def log_text(self, mark=0):
+        return self.log.read_bytes()[mark:].decode(errors="replace")
 
     def mark(self):
         """The log's present length: commands(mark) gives what came after."""
@@ -133,11 +140,16 @@ class Server:
 
     def commands(self, mark=0):
         """The command lines received since mark, in order, as the server logged them."""
-        text = self.log.read_bytes()[mark:].decode(errors="replace")
-        return re.findall(self.command_pattern, text, re.MULTILINE)
+        return re.findall(self.command_pattern, self.log_text(mark), re.MULTILINE)
+
+    def tls_connections(self, mark=0):
+        """The TLS connections accepted since mark, in order: real_tls.Connection."""
+        return [Connection.logged(version, cipher, bool(resumed))
+                for version, cipher, resumed in re.findall(self.tls_pattern, self.log_text(mark))]
 
     def url(self, path="", host=""):
-        return f"ftp://{self.user}@{host or self.host}:{self.port}/{path}"
+        scheme = "ftps" if self.tls and self.tls.implicit else "ftp"
+        return f"{scheme}://{self.user}@{host or self.host}:{self.port}/{path}"
 
 
 class Vsftpd(Server):
@@ -145,6 +157,26 @@ class Vsftpd(Server):
 
     name = "vsftpd"
     command_pattern = r'FTP command: Client "[^"]*", "(.*)"$'
+    tls_pattern = r"SSL version: (\S+), SSL cipher: (\S+), (?:not reused|(reused))"
+
+    def tls_settings(self):
+        """It insists on resumed sessions (the default) and on a close_notify behind an upload (not the default)."""
+        if not self.tls:
+            return ""
+        force = "YES" if self.tls.required else "NO"
+        clients = f"require_cert=YES\nvalidate_cert=YES\nca_certs_file={self.tls.client_ca}\n" if self.tls.client_ca else ""
+        return clients + f"""
+ssl_enable=YES
+implicit_ssl={"YES" if self.tls.implicit else "NO"}
+force_local_logins_ssl={force}
+force_local_data_ssl={force}
+require_ssl_reuse=YES
+strict_ssl_read_eof=YES
+rsa_cert_file={self.tls.certificate}
+rsa_private_key_file={self.tls.certificate}
+ssl_ciphers={self.tls.ciphers_1_2}
+debug_ssl=YES
+""".lstrip()
 
     def command(self):
         Path("/run/vsftpd/empty").mkdir(parents=True, exist_ok=True)
@@ -173,13 +205,40 @@ xferlog_std_format=NO
 vsftpd_log_file={self.log}
 delay_failed_login=0
 max_login_fails=3
-""".lstrip())
+{self.tls_settings()}""".lstrip())
         return [UNPACKED / "usr/sbin/vsftpd", configuration]
 
 
 class Proftpd(Server):
     name = "proftpd"
     command_pattern = r"^command: (.*)$"
+    tls_pattern = r"(TLSv\S+) connection accepted, using cipher (\S+)|client (reused) TLS session for data"
+
+    def tls_settings(self):
+        """It insists on resumed sessions for data connections, which is its default."""
+        if not self.tls:
+            return ""
+        clients = f"TLSVerifyClient on\nTLSCACertificateFile {self.tls.client_ca}\n" if self.tls.client_ca else ""
+        versions = f"TLSv{self.tls.version}" if self.tls.version else "TLSv1.2 TLSv1.3"
+        return clients + f"""
+LoadModule mod_tls.c
+TLSEngine on
+TLSLog {self.log}
+TLSProtocol {versions}
+TLSCipherSuite {self.tls.ciphers_1_2}
+TLSCipherSuite TLSv1.3 {self.tls.ciphers_1_3}
+TLSECCertificateFile {self.tls.certificate}
+TLSECCertificateKeyFile {self.tls.certificate}
+TLSRequired {"on" if self.tls.required else "off"}
+{"TLSOptions UseImplicitSSL" if self.tls.implicit else ""}
+""".lstrip()
+
+    def tls_connections(self, mark=0):
+        """Version and cipher of data connections are logged the first time only: they are the session's."""
+        found = []
+        for version, cipher, data in re.findall(self.tls_pattern, self.log_text(mark)):
+            found.append(replace(found[-1], resumed=True) if data else Connection.logged(version, cipher, False))
+        return found
 
     def command(self):
         configuration = self.directory / "proftpd.conf"
@@ -209,12 +268,13 @@ SystemLog {self.directory}/system.log
 LogFormat commands "command: %r"
 ExtendedLog {self.log} ALL commands
 {limit}
-""".lstrip())
+{self.tls_settings()}""".lstrip())
         return [UNPACKED / "usr/sbin/proftpd", "-n", "-q", "-c", configuration]
 
 
 class PureFtpd(Server):
     name = "pure-ftpd"
+    tls_pattern = r"TLS: Enabled (\S+) with ([^,\s]+)()"
 
     def start(self):
         self.syslog = SyslogReceiver.get()
@@ -223,25 +283,45 @@ class PureFtpd(Server):
 
     def command(self):
         kib = max(1, self.rate // 1024)
-        limit = ["-T", f"{kib}:{kib}"] if self.rate else []
+        more = ["-T", f"{kib}:{kib}"] if self.rate else []
+        if self.tls:
+            more += self.tls_settings()
         return [UNPACKED / "usr/sbin/pure-ftpd", "-S", str(self.port), "-l", "unix", "-H", "-d", "-c", "100", "-C", "100",
-                "-L", "200000:5", "-g", self.directory / "pid", *limit]
+                "-L", "200000:5", "-g", self.directory / "pid", *more]
+
+    def tls_settings(self):
+        """It takes clients' certificates from whoever stands in its own file: the authority is put there."""
+        own = self.directory / "certificate.pem"
+        own.touch(mode=0o600)
+        own.write_bytes(self.tls.certificate.read_bytes() + (self.tls.client_ca.read_bytes() if self.tls.client_ca else b""))
+        ciphers = ("-C:" if self.tls.client_ca else "") + self.tls.ciphers_1_2
+        return ["-Y", "3" if self.tls.required else "1", "-2", own, "-J", ciphers]
+
+    def tls_connections(self, mark=0):
+        """It does not log which ones are resumed."""
+        return [replace(connection, resumed=None) for connection in super().tls_connections(mark)]
 
     def commands(self, mark=0):
         """It logs the verb and the argument in brackets of their own: 'Command [rest] [1000]'."""
-        text = self.log.read_bytes()[mark:].decode(errors="replace")
-        found = re.findall(r"\[DEBUG\] Command \[([^\]]*)\] \[(.*)\]$", text, re.MULTILINE)
+        found = re.findall(r"\[DEBUG\] Command \[([^\]]*)\] \[(.*)\]$", self.log_text(mark), re.MULTILINE)
         return [f"{verb.upper()} {argument}".strip() for verb, argument in found]
 
 
 class Pyftpdlib(Server):
     name = "pyftpdlib"
     command_pattern = r"<- (.*)$"
+    tls_pattern = r"TLS: (\S+) (\S+) (?:new|(resumed))"
+
+    def tls_settings(self):
+        if not self.tls:
+            return []
+        return ["--certificate", self.tls.certificate, *(["--tls-required"] if self.tls.required else []),
+                *(["--client-ca", self.tls.client_ca] if self.tls.client_ca else [])]
 
     def command(self):
         return ["/usr/bin/python3", HERE / "pyftpd.py", "--port", self.port, "--user", self.user,
                 "--password", self.password, "--directory", os.path.expanduser(f"~{self.user}"),
-                "--log", self.log, "--rate", self.rate]
+                "--log", self.log, "--rate", self.rate, *self.tls_settings()]
 
 
 class SyslogReceiver:
@@ -279,9 +359,11 @@ ALL = {c.name: c for c in (Vsftpd, Proftpd, PureFtpd, Pyftpdlib)}
 
 
 def main():
-    """real.py NAME DIRECTORY USER PASSWORD PORT: runs one server in the foreground, for shell scripts."""
-    name, directory, user, password, port = sys.argv[1:]
-    server = ALL[name](directory, user, password, port=int(port)).start()
+    """python3 -m servers.real NAME DIRECTORY USER PASSWORD PORT [CERTIFICATE [VERSION [CIPHER]]]: runs one server
+    in the foreground, for shell scripts; with a certificate, one that insists on TLS."""
+    name, directory, user, password, port, *settings = sys.argv[1:]
+    tls = Settings(Path(settings[0]), False, *settings[1:]) if settings else None
+    server = ALL[name](directory, user, password, port=int(port), tls=tls).start()
     try:
         print(f"{name} listens on port {port}", flush=True)
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
