@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-BUILD = Path(__file__).resolve().parent.parent / "build"
+TESTS = Path(__file__).resolve().parent
+BUILD = TESTS.parent / "build"
 KFTP = Path("/usr/local/bin/kftp")
 MODULE = Path(os.environ.get("KFTP_MODULE", BUILD / f"module/{os.uname().release}/src/kftp.ko"))
 DEVICE = Path("/dev/kftp")
@@ -33,7 +34,7 @@ LIMIT = 120 * SLOWNESS
 
 
 def load_module():
-    subprocess.run(["insmod", MODULE], check=True)
+    subprocess.run([TESTS / "guest/load-module", MODULE], check=True)
     wait_until(DEVICE.exists, "the module made no device node")
 
 
