@@ -9,6 +9,8 @@ import posixpath
 import re
 import socket
 
+from servers.tls import TlsSocket
+
 
 class Commands:
     """A method in capitals carries out the command of that name. Part of scripted.Session."""
@@ -52,10 +54,31 @@ class Commands:
 
     def QUIT(self, _):
         self.send(b"221 Bye\r\n")
+        if isinstance(self.connection, TlsSocket):
+            self.connection.notify()
         self.close()
 
     def ABOR(self, _):
         self.send(b"226 Nothing to abort\r\n")
+
+    # ---- TLS (RFC 4217)
+
+    def AUTH(self, argument):
+        if not self.server.tls or self.tls or argument.upper() not in ("TLS", "TLS-C", "SSL", "TLS-P"):
+            self.send(b"504 Not that\r\n")
+            return
+        self.send(b"234 Go ahead\r\n")
+        self.secure_control()
+
+    def PBSZ(self, _):
+        self.send(b"200 PBSZ=0\r\n" if self.tls else b"503 AUTH first\r\n")
+
+    def PROT(self, argument):
+        if not self.tls or argument.upper() not in ("C", "P"):
+            self.send(b"504 Not that\r\n")
+            return
+        self.protected = argument.upper() == "P"
+        self.send(b"200 OK\r\n")
 
     # ---- files and directories
 
@@ -126,7 +149,7 @@ class Commands:
             self.passive.close()
         address, family = self.connection.getsockname()[0], self.connection.family
         self.passive = socket.create_server((address, 0), family=family, dualstack_ipv6=family == socket.AF_INET6)
-        return self.passive.getsockname()[1]
+        return self.server.outside(self.passive.getsockname()[1])
 
     def EPSV(self, _):
         self.send(b"229 Entering Extended Passive Mode (|||%d|)\r\n" % self._listen())
@@ -168,11 +191,11 @@ class Commands:
 
     def _store(self, name, offset):
         self.send(b"150 Send it\r\n")
-        self.receive_file(name, offset)
-        self.send(b"226 Stored\r\n")
+        whole = self.receive_file(name, offset)
+        self.send(b"226 Stored\r\n" if whole else b"426 Where is close_notify?\r\n")
 
     def receive_file(self, name, offset=0):
-        """Keeps what has come also if the connection breaks."""
+        """Keeps what has come also if the connection breaks. Returns whether TLS, if there is any, vouches for its end."""
         path, self.restart = self.path(name), 0
         before = self.server.files.get(path, b"")[:offset]
         self.server.files[path] = before
@@ -180,6 +203,7 @@ class Commands:
             while data := connection.recv(1 << 18):
                 before += data
                 self.server.files[path] = before
+        return getattr(connection, "clean", True)
 
     def STOR(self, name):
         self._store(name, self.restart)

@@ -9,6 +9,8 @@ import socket
 import struct
 import time
 
+from servers.tls import below
+
 
 def script(*steps):
     def run(session, argument):
@@ -93,8 +95,27 @@ def end_data(session, _):
 
 
 def reset_data(session, _):
-    session.data.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    session.data.close()
+    below(session.data).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    below(session.data).close()
+
+
+def cut_data(session, _):
+    """FIN; with TLS there is no close_notify before it."""
+    below(session.data).close()
+
+
+def put_record(kind, content, padding=0):
+    """A TLS record of any kind on the data connection, and control_record() on the control connection."""
+    return lambda session, _: session.data.put_record(kind, content, padding)
+
+
+def control_record(kind, content, padding=0):
+    return lambda session, _: session.connection.put_record(kind, content, padding)
+
+
+def put_raw(data):
+    """Bytes on the data connection that are no part of TLS."""
+    return lambda session, _: below(session.data).sendall(data)
 
 
 def finish_data(session, _):

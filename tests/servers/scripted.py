@@ -14,7 +14,12 @@ What is in `replies` under a command's name happens instead of what the server w
 
 The greeting is replies[""]. Functions have the session's own methods to build on, such as session.send(),
 session.drip(), session.next_command() and, from commands.py, session.RETR().
+
+With tls=Tls(...) (see tls.py) it knows AUTH TLS, or does implicit TLS. replies["TLS"] and replies["TLS-DATA"] are
+functions that happen instead of the handshake on the control connection, and on a data connection; they get the TCP
+socket as their argument.
 """
+import os
 import select
 import socket
 import struct
@@ -22,22 +27,29 @@ import threading
 import time
 
 from servers.commands import Commands
+from servers.tls import TlsSocket, below
 
 USUAL = object()
 FEATURES = ("SIZE", "MDTM", "REST STREAM", "EPSV", "UTF8")
+TLS_FEATURES = ("AUTH TLS", "PBSZ", "PROT")
 
 
 class ScriptedServer:
-    def __init__(self, files=None, replies=None, mtimes=None, host="::", features=FEATURES, encode=None, delay=0):
+    def __init__(self, files=None, replies=None, mtimes=None, host="::", features=FEATURES, encode=None, delay=0, tls=None,
+                 outside=None):
         """host: where to listen; "::" is all addresses, IPv4 ones too. encode: function(bytes) through
-        which all goes that is said. delay: seconds before each answer."""
+        which all goes that is said. delay: seconds before each answer. outside: function(port), what a passive port
+        is told the client as: that of a relay, say."""
         self.files = dict(files or {})
         self.directories = set()
         self.mtimes = dict(mtimes or {})
         self.replies = dict(replies or {})
-        self.features = list(features)
-        self.encode, self.delay = encode, delay
+        self.features = [*features, *TLS_FEATURES] if tls and features is FEATURES else list(features)
+        self.encode, self.delay, self.tls = encode, delay, tls
+        self.outside = outside or (lambda port: port)
         self.commands = []     # what all sessions were told
+        self.clear = []        # that of it which was not encrypted
+        self.secured = []      # the TLS connections, control and data, each as a TlsSocket
         self.sessions = []
         self.overtaking = []   # commands that came before the one ahead of them was answered
         self.urgent = []       # bytes that came out of band
@@ -56,6 +68,8 @@ class ScriptedServer:
         self._listener.close()
         for session in self.sessions:
             session.close()
+            if session.tls:
+                os.unlink(session.tls.keylog_filename)
         if self.errors and kind is None:
             raise self.errors[0]
 
@@ -88,7 +102,12 @@ class ScriptedServer:
         return told[min(n, len(told) - 1)]
 
     def url(self, path="", host="127.0.0.1", user="user"):
-        return f"ftp://{user + '@' if user else ''}{host}:{self.port}/{path}"
+        scheme = "ftps" if self.tls and self.tls.implicit else "ftp"
+        return f"{scheme}://{user + '@' if user else ''}{host}:{self.port}/{path}"
+
+
+class DataRefused(Exception):
+    """A data connection whose TLS the server is not content with; the argument is its reply."""
 
 
 class Session(Commands):
@@ -104,6 +123,8 @@ class Session(Commands):
         self.passive = None  # our listening socket
         self.active = None   # where to connect to
         self.open = True
+        self.tls = None      # the ssl context of this session, once it is used
+        self.protected = False  # data connections are
         self._input = b""
 
     # ---- for scripts
@@ -132,7 +153,7 @@ class Session(Commands):
 
     def close(self):
         self.open = False
-        for s in (self.connection, self.passive):
+        for s in (below(self.connection), self.passive):
             if s is not None:
                 try:
                     s.shutdown(socket.SHUT_RDWR)
@@ -142,6 +163,14 @@ class Session(Commands):
 
     def open_data(self, source=None):
         """source: in active mode, the address that we connect from."""
+        data = self.open_plain_data(source)
+        if not self.protected:
+            return data
+        told = self.server.told("TLS-DATA")
+        return self.secure_data(data) if told is USUAL else told(self, data)
+
+    def open_plain_data(self, source=None):
+        """The TCP connection only."""
         if self.passive is not None:
             data, _ = self.passive.accept()
             self.passive.close()
@@ -151,10 +180,38 @@ class Session(Commands):
         self.active = None
         return data
 
+    def secure_control(self):
+        """TLS from now on, or what the test told instead."""
+        self.tls = self.server.tls.context()
+        told = self.server.told("TLS")
+        self.connection = self._secure(self.connection, self.server.tls.wire) if told is USUAL else told(self, self.connection)
+
+    def secure_data(self, data):
+        try:
+            data = self._secure(data, self.server.tls.data_wire)
+        except OSError as e:
+            data.close()
+            raise DataRefused(b"425 TLS failed on the data connection\r\n") from e
+        if self.server.tls.resume and not data.tls.session_reused:
+            data.close()
+            raise DataRefused(b"522 The session of the control connection must be resumed\r\n")
+        return data
+
+    def _secure(self, connection, wire):
+        secured = TlsSocket(connection, self.tls, wire)
+        self.server.secured.append(secured)
+        return secured.handshake()
+
+    def _wait(self, seconds):
+        """Whether there is something to read."""
+        if isinstance(self.connection, TlsSocket):
+            return self.connection.wait(seconds)
+        return bool(select.select([self.connection], [], [], seconds)[0])
+
     def next_command(self, seconds=None):
         """The next line from the client, also in the midst of a command; "" if none comes in that time."""
         while b"\n" not in self._input:
-            if not select.select([self.connection], [], [], seconds)[0]:
+            if not self._wait(seconds):
                 return ""
             self._take_urgent()  # reading stops before such a byte, and going on drops it
             more = self.connection.recv(65536)
@@ -165,23 +222,28 @@ class Session(Commands):
         line = raw.rstrip(b"\r").decode("utf-8", "surrogateescape")
         self.commands.append(line)
         self.server.record(line)
+        if self.connection is below(self.connection):
+            self.server.clear.append(line)
         return line
 
     def answer(self, verb, argument):
         """Does what the test told, or else what a server does."""
         told = self.server.told(verb)
-        if told is USUAL:
-            getattr(self, verb, self.unknown)(argument)
-        elif callable(told):
-            told(self, argument)
-        elif told is not None:
-            self.send(told)
+        try:
+            if told is USUAL:
+                getattr(self, verb, self.unknown)(argument)
+            elif callable(told):
+                told(self, argument)
+            elif told is not None:
+                self.send(told)
+        except DataRefused as e:
+            self.send(e.args[0])
 
     # ---- the server's loop
 
     def _take_urgent(self):
         try:
-            self.server.urgent.append(self.connection.recv(1, socket.MSG_OOB | socket.MSG_DONTWAIT))
+            self.server.urgent.append(below(self.connection).recv(1, socket.MSG_OOB | socket.MSG_DONTWAIT))
         except OSError:
             pass  # there was none
 
@@ -197,13 +259,21 @@ class Session(Commands):
     def _look_for_more(self):
         if self.server.delay:
             time.sleep(self.server.delay)
-        if self._input or select.select([self.connection], [], [], 0)[0]:
-            more = self._input or self.connection.recv(4096, socket.MSG_PEEK)
+        if self._input or self._wait(0):
+            more = self._input or self._peek()
             if more:
                 self.server.overtaking.append(more)
 
+    def _peek(self):
+        if isinstance(self.connection, TlsSocket):
+            return self.connection.peek()
+        return self.connection.recv(4096, socket.MSG_PEEK)
+
     def serve(self):
         try:
+            if self.server.tls and self.server.tls.implicit:
+                self.protected = True
+                self.secure_control()
             self._greet()
             while self.open:
                 verb, _, argument = self.next_command().partition(" ")
