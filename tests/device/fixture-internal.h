@@ -17,3 +17,5 @@ static inline bool line_matches(const char *line, const char *pattern) {
 /* Ends the threads that are still in RUN; closes all sessions. */
 void runners_stop(void);
 void sessions_close(void);
+/* Closes the descriptors that were lent and not answered. */
+void lents_close(void);

@@ -119,7 +119,15 @@ int session_run_with(Session *s, uint32_t flags, uint64_t max_bytes) {
 }
 
 int session_run(Session *s) {
-        return session_run_with(s, 0, 0);
+        int r;
+
+        for (;;) {
+                r = session_run_with(s, 0, 0);
+                if (r < 0 || !s->agent || s->event.type != KFTP_EVENT_TLS)
+                        return r;
+                /* ESRCH: the next RUN says why */
+                (void) lent_serve(lent_take(s, s->event.channel));
+        }
 }
 
 static const char *event_name(unsigned type) {

@@ -96,6 +96,7 @@ int test_begin(void **state) {
         (void) state;
         alarms = 0;
         alarm(TEST_PATIENCE_S);
+        tls_use(false, GNUTLS_CIPHER_AES_128_GCM);
         return 0;
 }
 
@@ -145,6 +146,7 @@ int test_end(void **state) {
                 slowfs_open_gate(opened.slow);
         runners_stop();
         sessions_close();
+        lents_close();
         close_files();  /* there may be connections to the peers among them */
         if (opened.slow)
                 slowfs_stop(opened.slow);

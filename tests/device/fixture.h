@@ -27,6 +27,9 @@ typedef struct Session {
         int result;                     /* of the last RUN */
         struct kftp_run event;          /* what it returned */
         char text[8192];                /* its text, terminated */
+        bool agent;                     /* session_run() and its kin answer TLS events, and do not return them */
+        bool padded;                    /* the agent expects padding */
+        unsigned lent[2];               /* how many TLS events there were, by channel */
         struct Session *next;
 } Session;
 
@@ -88,6 +91,55 @@ void session_command(Session *s, enum kftp_op op, const char *path, int error);
 void session_assert_usable(Session *s);
 /* QUIT must end the session in good order. */
 void session_quit(Session *s);
+
+/* ---- TLS --------------------------------------------------------------------------------------- */
+
+/* main() of a program of tests with TLS; on kernels that have none, that is what is tested. */
+#define TLS_DEVICE_TESTS(program, tests) \
+        int main(void) { return tls_tests("device-" program, tests, sizeof(tests) / sizeof(tests[0])); }
+
+int tls_tests(const char *program, const struct CMUnitTest *tests, size_t n);
+bool tls_supported(void);
+struct kftp_connect tls_connect_to(const Peer *p, enum kftp_tls_mode mode);
+/* Armed with a new peer that plays script; short deadlines. */
+Session *tls_armed(enum kftp_tls_mode mode, PeerScript script, void *userdata, Peer **ret_peer);
+/* From now on its TLS events are answered as they should be. Returns it. */
+Session *tls_agreed(Session *s);
+/* All of it: logged in with explicit TLS that is required. */
+Session *tls_session(PeerScript script, void *userdata, Peer **ret_peer);
+/* peer_serve() with explicit TLS. */
+void peer_secure_serve(Conn *c);
+
+/* A descriptor that a TLS event has brought; closed at the test's end at the latest. */
+typedef struct Lent {
+        Session *session;
+        int fd;
+        enum kftp_role channel;
+        TlsEnd *end;
+        char heard[16384 + 256];
+        struct Lent *next;
+} Lent;
+
+/* The last event was this; the next one must be it. */
+Lent *lent_take(Session *s, enum kftp_role channel);
+Lent *lent_expect(Session *s, enum kftp_role channel);
+/* The handshake, and the keys to the kernel; by itself: 0 or -errno. */
+int lent_hello(Lent *l);
+int lent_keys(Lent *l, TlsDirection which);
+void lent_shake(Lent *l);
+/* What the caller itself says in TLS, and hears: one record. */
+void lent_say(Lent *l, const char *line);
+const char *lent_hear(Lent *l, size_t *ret_len);
+/* Closes it. */
+void lent_forget(Lent *l);
+/* Closes it, and answers with KFTP_TLS: 0 or -errno. */
+int lent_answer(Lent *l, int error);
+int lent_answer_with(Lent *l, uint32_t flags, const void *pending, size_t n);
+/* The handshake, the keys and the answer. */
+int lent_serve(Lent *l);
+/* What KFTP_TLS gets; KFTP_TLS. */
+struct kftp_tls tls_answer(enum kftp_role channel, int error);
+int session_answer(Session *s, const struct kftp_tls *t);
 
 /* ---- Peers ----------------------------------------------------------------------------------- */
 

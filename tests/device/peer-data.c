@@ -110,9 +110,7 @@ int peer_dial(Conn *c, const char *from) {
 }
 
 void peer_data_open(Conn *c) {
-        if (c->data >= 0)
-                close(c->data);
-        c->data = -1;
+        peer_data_cut(c);
         if (c->listener >= 0) {
                 peer_wait(c, c->listener, POLLIN, "the data connection");
                 c->data = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
@@ -127,6 +125,8 @@ void peer_data_open(Conn *c) {
         }
         if (c->data < 0)
                 peer_fail(c, "no data connection: %s", strerror(errno));
+        if (c->protect)
+                peer_tls_begin(c, KFTP_ROLE_DATA);
 }
 
 void peer_data_expect_nobody(Conn *c, unsigned ms) {
@@ -211,10 +211,9 @@ int peer_data_take(Conn *c, uint64_t offset, uint64_t max, uint64_t *ret) {
                 size_t want = max - *ret < sizeof(piece) ? max - *ret : sizeof(piece);
                 ssize_t n;
 
-                peer_wait(c, c->data, POLLIN, "the client does not send its data");
-                n = recv(c->data, piece, want, 0);
+                n = peer_pull(c, c->data, piece, want, "the client does not send its data");
                 if (n < 0)
-                        return -errno;
+                        return n;
                 if (n == 0)
                         return 0;
                 for (ssize_t i = 0; i < n; i++, ++*ret)
@@ -238,8 +237,15 @@ void peer_data_receive(Conn *c, uint64_t offset, uint64_t n) {
 }
 
 void peer_data_close(Conn *c) {
-        close(c->data);
+        peer_notify(c, KFTP_ROLE_DATA);
+        peer_data_cut(c);
+}
+
+void peer_data_cut(Conn *c) {
+        if (c->data >= 0)
+                close(c->data);
         c->data = -1;
+        peer_tls_forget(c, KFTP_ROLE_DATA);
 }
 
 void peer_data_half_close(Conn *c) {
@@ -250,7 +256,7 @@ void peer_data_reset(Conn *c) {
         struct linger l = { .l_onoff = 1 };
 
         (void) setsockopt(c->data, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
-        peer_data_close(c);
+        peer_data_cut(c);
 }
 
 void peer_retr_begin(Conn *c, const char *path, uint64_t offset, uint64_t n) {

@@ -10,6 +10,8 @@
 
 #include "peer.h"
 
+typedef struct PeerTls PeerTls;
+
 struct Conn {
         Peer *peer;
         Conn *next;
@@ -32,6 +34,9 @@ struct Conn {
         int listener;                   /* passive: waits for the data connection */
         int data;
         struct sockaddr_storage port;   /* active: where the client listens */
+
+        PeerTls *tls[2];                /* by role; NULL: in clear */
+        bool protect;                   /* TLS begins on each data connection */
 };
 
 /* The length of an address of this family. */
@@ -45,5 +50,16 @@ struct kftp_addr peer_to_kftp(const struct sockaddr_storage *ss);
 int peer_listen(const struct sockaddr_storage *ss);
 /* Waits until the descriptor is ready; fails the script when its patience is over. */
 void peer_wait(Conn *c, int fd, short events, const char *doing);
-/* Sends everything; 0, or -errno if the client does not take it. */
+/* Sends everything, in TLS records where there is TLS; 0, or -errno if the client does not take it. */
 int peer_push(Conn *c, int fd, const void *bytes, size_t n);
+/* The same, as it is. */
+int peer_push_raw(Conn *c, int fd, const void *bytes, size_t n);
+/*
+ * Waits for bytes and takes at most n of them; 0 at the end, which with TLS is close_notify, or -errno: a data
+ * connection that ends without it is -EBADMSG.
+ */
+ssize_t peer_pull(Conn *c, int fd, void *ret, size_t n, const char *doing);
+/* Is there something of the control connection that was received and not yet taken? */
+bool peer_has_input(Conn *c);
+/* The connection of this role is in clear (again, or not there any more). */
+void peer_tls_forget(Conn *c, enum kftp_role role);

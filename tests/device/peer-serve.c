@@ -83,8 +83,7 @@ static void serve_stor(Conn *c) {
         peer_say(c, "150 Let it come");
         peer_data_open(c);
         do {
-                peer_wait(c, c->data, POLLIN, "the client does not send its data");
-                n = recv(c->data, piece, sizeof(piece), 0);
+                n = peer_pull(c, c->data, piece, sizeof(piece), "the client does not send its data");
         } while (n > 0);
         peer_data_close(c);
         peer_say(c, n == 0 ? "226 Transfer complete" : "426 You have hung up");

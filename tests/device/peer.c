@@ -100,6 +100,8 @@ static void *conn_main(void *userdata) {
                 close(c->data);
         if (c->listener >= 0)
                 close(c->listener);
+        peer_tls_forget(c, KFTP_ROLE_DATA);
+        peer_tls_forget(c, KFTP_ROLE_CONTROL);
         close(c->fd);
         c->finished = true;
         pthread_mutex_unlock(&c->peer->lock);
@@ -311,24 +313,6 @@ void peer_wait(Conn *c, int fd, short events, const char *doing) {
                 peer_fail(c, "poll: %s", strerror(errno));
 }
 
-int peer_push(Conn *c, int fd, const void *bytes, size_t n) {
-        const uint8_t *p = bytes;
-
-        while (n > 0) {
-                ssize_t k;
-
-                peer_wait(c, fd, POLLOUT, "the client does not take what was sent");
-                k = send(fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
-                if (k < 0 && errno == EAGAIN)
-                        continue;
-                if (k < 0)
-                        return -errno;
-                p += k;
-                n -= k;
-        }
-        return 0;
-}
-
 void peer_send(Conn *c, const void *bytes, size_t n) {
         int r;
 
@@ -357,8 +341,9 @@ static bool take_in(Conn *c, const char *doing) {
 
         if (c->in_len == sizeof(c->in))
                 peer_fail(c, "the client sends a line without end");
-        peer_wait(c, c->fd, POLLIN, doing);
-        n = recv(c->fd, c->in + c->in_len, sizeof(c->in) - c->in_len, 0);
+        n = peer_pull(c, c->fd, c->in + c->in_len, sizeof(c->in) - c->in_len, doing);
+        if (n == -EBADMSG || n == -EPROTO)
+                peer_fail(c, "the client sends no TLS records, or damaged ones: %s", doing);
         if (n <= 0)
                 return false;
         c->in_len += n;
@@ -427,6 +412,7 @@ static bool usual(Conn *c) {
                 { "TYPE ", "200 As you like" },
                 { "NOOP", "200 Still here" },
                 { "ABOR", "226 Abort successful" },
+                { "PBSZ 0", "200 As you like" },
         };
 
         if (c->strict)
@@ -436,6 +422,16 @@ static bool usual(Conn *c) {
                         peer_say(c, "%s", table[i].reply);
                         return true;
                 }
+        if (strcmp(c->line, "AUTH TLS") == 0) {
+                peer_say(c, "234 Go ahead");
+                peer_tls_begin(c, KFTP_ROLE_CONTROL);
+                return true;
+        }
+        if (strcmp(c->line, "PROT P") == 0) {
+                peer_say(c, "200 Private from now on");
+                peer_protect(c, true);
+                return true;
+        }
         if (strncmp(c->line, "SIZE ", 5) == 0) {
                 if (c->has_size)
                         peer_say(c, "213 %llu", (unsigned long long) c->size);
@@ -472,7 +468,7 @@ const char *peer_expect(Conn *c, const char *pattern) {
 void peer_expect_silence(Conn *c, unsigned ms) {
         struct pollfd p = { .fd = c->fd, .events = POLLIN };
 
-        if (c->in_len > 0 || poll(&p, 1, ms) > 0)
+        if (peer_has_input(c) || poll(&p, 1, ms) > 0)
                 peer_fail(c, "the client should have said nothing");
 }
 
@@ -492,6 +488,7 @@ void peer_until_closed(Conn *c) {
 }
 
 void peer_close(Conn *c) {
+        peer_notify(c, KFTP_ROLE_CONTROL);
         shutdown(c->fd, SHUT_WR);
 }
 

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tls.h"
 #include "uapi/kftp.h"
 
 typedef struct Peer Peer;
@@ -138,6 +139,34 @@ void peer_retr_flood(Conn *c, const char *path);
 void peer_stor_begin(Conn *c, const char *command);
 /* A whole upload: these bytes of the file, 226. */
 void peer_stor(Conn *c, const char *command, uint64_t offset, uint64_t n);
+
+/* ---- The script's side: TLS -------------------------------------------------------------------- */
+
+/*
+ * Among the usual answers: AUTH TLS is accepted, and TLS begins; PBSZ and PROT P are accepted, and from then on TLS
+ * begins with each peer_data_open(). Connections end with close_notify, but by peer_data_cut() and the like.
+ */
+
+/* The client's AUTH, which is accepted, and the beginning of TLS. */
+void peer_auth(Conn *c);
+/* The handshake, or what stands for it here; from then on everything goes in records. */
+void peer_tls_begin(Conn *c, enum kftp_role role);
+/* The same after a handshake of another kind. */
+void peer_tls_keys(Conn *c, enum kftp_role role, const TlsKeys *keys);
+bool peer_tls_on(Conn *c, enum kftp_role role);
+/* Shall TLS begin with each data connection? */
+void peer_protect(Conn *c, bool protect);
+/* A record of any type; an alert; close_notify, unless it was sent already. */
+void peer_record(Conn *c, enum kftp_role role, uint8_t type, const void *content, size_t n);
+void peer_alert(Conn *c, enum kftp_role role, uint8_t level, uint8_t description);
+void peer_notify(Conn *c, enum kftp_role role);
+/* A record that is not sent, but by peer_raw(), which sends bytes as they are; its length. */
+size_t peer_seal(Conn *c, enum kftp_role role, uint8_t type, const void *content, size_t n, size_t padding, uint8_t *ret);
+void peer_raw(Conn *c, enum kftp_role role, const void *bytes, size_t n);
+/* The next record of any type; its length, -ENODATA at the connection's end, or -errno. */
+ssize_t peer_pull_record(Conn *c, enum kftp_role role, uint8_t *ret_type, uint8_t *ret, const char *doing);
+/* Ends the data connection without close_notify. */
+void peer_data_cut(Conn *c);
 
 /* ---- Whole servers ----------------------------------------------------------------------------- */
 
