@@ -276,19 +276,31 @@ bool kftp_conn_is_broken(const struct kftp_conn *c)
 int kftp_conn_receive(struct kftp_conn *c, void *data, size_t len)
 {
 	struct kvec kv = { .iov_base = data, .iov_len = len };
-	struct msghdr msg = {};
+	unsigned int records = 0;
+	struct msghdr msg;
+	int r;
 
-	return kernel_recvmsg(c->sock, &msg, &kv, 1, len, MSG_DONTWAIT);
+	do {
+		msg = (struct msghdr){};
+		r = kernel_recvmsg(c->sock, &msg, &kv, 1, len, MSG_DONTWAIT);
+	} while (c->tls && kftp_tls_received(c, &msg, &r, &records));
+	return r;
 }
 
 /* As kftp_conn_receive(), into a page of our own: with TLS the kernel decrypts straight into it. */
 int kftp_conn_receive_page(struct kftp_conn *c, struct page *page, size_t len)
 {
 	struct bio_vec bv = { .bv_page = page, .bv_len = len };
-	struct msghdr msg = {};
+	unsigned int records = 0;
+	struct msghdr msg;
+	int r;
 
-	iov_iter_bvec(&msg.msg_iter, READ, &bv, 1, len);
-	return sock_recvmsg(c->sock, &msg, MSG_DONTWAIT);
+	do {
+		msg = (struct msghdr){};
+		iov_iter_bvec(&msg.msg_iter, READ, &bv, 1, len);
+		r = sock_recvmsg(c->sock, &msg, MSG_DONTWAIT);
+	} while (c->tls && kftp_tls_received(c, &msg, &r, &records));
+	return r;
 }
 
 /* remove_wait_queue() returns only when no wake function is running any more. */
@@ -300,6 +312,14 @@ static void conn_drop(struct kftp_conn *c)
 	memset(c, 0, sizeof(*c));
 }
 
+/* TLS wants an end of its own; if there is no room for that, the peer has to do without. */
+static void conn_shutdown(struct kftp_conn *c)
+{
+	if (c->tls && !(READ_ONCE(c->sock->sk->sk_shutdown) & SEND_SHUTDOWN))
+		kftp_tls_close_notify(c);
+	kernel_sock_shutdown(c->sock, SHUT_RDWR);
+}
+
 /*
  * The peer is told at once: what fput() does, it does only when the caller returns to user mode,
  * and RUN may stay for long, waiting for an answer to this very close.
@@ -309,26 +329,27 @@ void kftp_conn_close(struct kftp_conn *c)
 	if (!c->file)
 		return;
 	if (c->sock)
-		kernel_sock_shutdown(c->sock, SHUT_RDWR);
+		conn_shutdown(c);
 	conn_drop(c);
 }
 
 /*
  * As kftp_conn_close(), for a peer that may still be sending: one that is stuck before our full
- * receive buffer would not see a FIN as the end, so it gets a reset (connecting to no address); and
- * one must not take a FIN for the end of an upload. Not after our own FIN: what was sent
- * before it may still be on its way; nor after the peer's, unless it has to see one.
+ * receive buffer would not see a FIN as the end, so it gets a reset; and one must not take a FIN
+ * for the end of an upload. Not after our own FIN: what was sent before it may still be on its way;
+ * nor after the peer's end, unless it has to see one.
  */
 void kftp_conn_reset(struct kftp_conn *c, bool always)
 {
-	struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
+	const struct sock *sk;
 
 	if (!c->file)
 		return;
-	if (READ_ONCE(c->sock->sk->sk_shutdown) & SEND_SHUTDOWN ||
-	    (READ_ONCE(c->sock->sk->sk_state) == TCP_CLOSE_WAIT && !always))
-		kernel_sock_shutdown(c->sock, SHUT_RDWR);
-	else if (kernel_connect(c->sock, (void *)&ss, sizeof(ss), O_NONBLOCK))
-		kernel_sock_shutdown(c->sock, SHUT_RDWR);	/* as good as it gets */
+	sk = c->sock->sk;
+	if (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN ||
+	    ((READ_ONCE(sk->sk_state) == TCP_CLOSE_WAIT || c->clean_end) && !always))
+		conn_shutdown(c);
+	else
+		tcp_abort(c->sock->sk, ECONNABORTED);
 	conn_drop(c);
 }

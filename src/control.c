@@ -73,6 +73,8 @@ int kftp_control_connected(struct kftp_session *s)
 	s->lines = 0;
 	kftp_session_enter(s, KFTP_STATE_GREETING);
 	kftp_session_set_deadline(s, s->config->reply_timeout);
+	if (s->config->arg.tls == KFTP_TLS_IMPLICIT)
+		kftp_tls_lend(s, &s->control, KFTP_ROLE_CONTROL);
 	return 1;
 }
 
@@ -158,7 +160,8 @@ int kftp_control_secret(struct kftp_session *s, kftp_reply_fn on_reply, const ch
  * @on_reply: takes that reply, before which the one to ABOR does not come
  *
  * RFC 959 section 4.1.3: the Telnet "interrupt process" and "synch" signals, the latter's mark as
- * urgent data, make those servers look that do not read their control connection meanwhile.
+ * urgent data, make those servers look that do not read their control connection meanwhile. TLS has
+ * neither.
  *
  * Return: 0, or an error that ends the session.
  */
@@ -168,8 +171,8 @@ int kftp_control_abort(struct kftp_session *s, kftp_reply_fn on_reply)
 	const int n = sizeof(interrupt);
 
 	s->on_reply = NULL;
-	if (kftp_conn_send(&s->control, interrupt, n, MSG_OOB) != n ||
-	    kftp_conn_send(&s->control, &data_mark, 1, 0) != 1)
+	if (!s->control.tls && (kftp_conn_send(&s->control, interrupt, n, MSG_OOB) != n ||
+				kftp_conn_send(&s->control, &data_mark, 1, 0) != 1))
 		return -ECONNRESET;
 	return kftp_control_command(s, on_reply, "ABOR", NULL, 0);
 }
@@ -299,7 +302,8 @@ static void preliminary_reply(struct kftp_session *s)
 	if (s->state == KFTP_STATE_TRANSFER && !q->preliminary) {
 		q->preliminary = true;
 		kftp_transfer_announced(q, &s->reply);
-		kftp_session_set_deadline(s, s->config->data_timeout);
+		if (!s->data.lent)
+			kftp_session_set_deadline(s, s->config->data_timeout);
 	}
 }
 

@@ -58,6 +58,7 @@ void kftp_data_close(struct kftp_session *s)
 	bool cut_short = q && q->op->flags & KFTP_UPLOADS && (!q->data_ended || q->data_error);
 
 	kftp_adopt_stop(s);
+	kftp_tls_stop(s);
 	kftp_conn_reset(&s->data, cut_short);
 	kftp_conn_close(&s->listener);
 	kftp_conn_close(&s->source);

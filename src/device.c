@@ -15,7 +15,8 @@
 
 #define KFTP_FEATURES	(KFTP_FEATURE_PASSIVE | KFTP_FEATURE_ACTIVE | KFTP_FEATURE_RETR | \
 			 KFTP_FEATURE_STOR | KFTP_FEATURE_LIST | KFTP_FEATURE_ADOPT | \
-			 KFTP_FEATURE_RANGE | KFTP_FEATURE_PIPE | KFTP_FEATURE_RAW)
+			 KFTP_FEATURE_RANGE | KFTP_FEATURE_PIPE | KFTP_FEATURE_RAW | \
+			 (IS_ENABLED(CONFIG_TLS) ? KFTP_FEATURE_TLS : 0))
 
 /* the same in 32-bit and 64-bit programs, and for ever */
 static_assert(sizeof(struct kftp_addr) == 24);
@@ -107,7 +108,8 @@ static long kftp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case _IOC_NR(KFTP_RUN):
 		return kftp_session_run(file, s, p);
 	case _IOC_NR(KFTP_TLS):
-		return copy_in(&in.tls, sizeof(in.tls), p) ?: check_owner(s) ?: -EOPNOTSUPP;
+		return copy_in(&in.tls, sizeof(in.tls), p) ?: check_owner(s) ?:
+		       kftp_tls_answer(s, &in.tls);
 	case _IOC_NR(KFTP_CANCEL):
 		return copy_in(&in.cancel, sizeof(in.cancel), p) ?:
 		       kftp_request_cancel(s, &in.cancel);
@@ -188,6 +190,8 @@ static void kftp_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "kftp-state:\t%s\n", state_names[info.state]);
 	show_address(m, "kftp-local", &info.local);
 	show_address(m, "kftp-peer", &info.peer);
+	if (info.tls_version)
+		seq_printf(m, "kftp-tls:\t0x%04x 0x%04x\n", info.tls_version, info.tls_cipher);
 	seq_printf(m, "kftp-requests:\t%u\n", requests);
 	seq_printf(m, "kftp-bytes-in:\t%llu\n", info.bytes_in);
 	seq_printf(m, "kftp-bytes-out:\t%llu\n", info.bytes_out);

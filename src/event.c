@@ -6,6 +6,8 @@
  * lie where it came from. DONEs wait in the requests themselves: there is always room for them.
  * An event is removed only after it was copied out.
  */
+#include <linux/file.h>
+
 #include "kftp.h"
 
 /* The request to be reported next. Only RUN takes any out, so it stays. */
@@ -42,7 +44,9 @@ static void fill_result(struct kftp_run *out, const struct kftp_request *q)
 
 	out->event_flags |= (result->has_size ? KFTP_EVENT_HAS_SIZE : 0) |
 			    (result->has_mtime ? KFTP_EVENT_HAS_MTIME : 0) |
-			    (result->active ? KFTP_EVENT_ACTIVE : 0);
+			    (result->active ? KFTP_EVENT_ACTIVE : 0) |
+			    (result->encrypted ? KFTP_EVENT_ENCRYPTED : 0) |
+			    (result->unclean ? KFTP_EVENT_UNCLEAN : 0);
 	out->user_data = q->arg.user_data;
 	out->bytes = result->bytes;
 	out->local = result->local;
@@ -58,7 +62,7 @@ static void fill_event(struct kftp_session *s, struct kftp_run *out)
 	out->type = s->event.type;
 	out->event_flags = s->event.flags;
 	out->reply = s->event.reply;
-	out->channel = KFTP_ROLE_CONTROL;
+	out->channel = s->event.channel;
 	if (q) {
 		fill_result(out, q);
 		out->nsec = ktime_to_ns(ktime_sub(ktime_get(), q->begun));
@@ -87,8 +91,37 @@ static const char *choose(struct kftp_session *s, struct kftp_run *out, struct k
 	}
 	out->error = end->error;
 	out->reply = end->reply;
+	out->alert = end->alert;
 	out->text_len = end->text_len;
 	return end->text;
+}
+
+static int copy_out(const struct kftp_run *out, const char *text, struct kftp_run __user *arg)
+{
+	if (out->text_cap && out->text_len &&
+	    copy_to_user(u64_to_user_ptr(out->text), text, min(out->text_cap, out->text_len)))
+		return -EFAULT;
+	return copy_to_user(arg, out, out->size) ? -EFAULT : 0;
+}
+
+/* With a new descriptor of the socket, which is the caller's only once he knows its number. */
+static int lend(struct kftp_session *s, struct kftp_run *out, struct kftp_run __user *arg)
+{
+	enum kftp_role role = s->event.channel;
+	int r;
+
+	r = get_unused_fd_flags(O_CLOEXEC);
+	if (r < 0)
+		return r;
+	out->fd = r;
+	r = copy_out(out, NULL, arg);
+	if (r) {
+		put_unused_fd(out->fd);
+		return r;
+	}
+	kftp_tls_lent(s, role);
+	fd_install(out->fd, get_file(role == KFTP_ROLE_DATA ? s->data.file : s->control.file));
+	return 0;
 }
 
 static void remove_event(struct kftp_session *s, struct kftp_request *done)
@@ -113,7 +146,7 @@ static void remove_event(struct kftp_session *s, struct kftp_request *done)
  * @size: of the caller's structure
  * @arg: the caller's structure
  *
- * Return: 0, or -EFAULT: then the event is still pending.
+ * Return: 0, or -EFAULT or, with a descriptor, -EMFILE: then the event is still pending.
  */
 int kftp_event_deliver(struct kftp_session *s, struct kftp_run *out, u32 size,
 		       struct kftp_run __user *arg)
@@ -121,13 +154,12 @@ int kftp_event_deliver(struct kftp_session *s, struct kftp_run *out, u32 size,
 	struct kftp_request *done = first_done(s);
 	const char *text = choose(s, out, done);
 
+	int r;
+
 	out->fd = -1;
 	out->size = min_t(u32, size, sizeof(*out));
-	if (out->text_cap && out->text_len &&
-	    copy_to_user(u64_to_user_ptr(out->text), text, min(out->text_cap, out->text_len)))
-		return -EFAULT;
-	if (copy_to_user(arg, out, out->size))
-		return -EFAULT;
-	remove_event(s, done);
-	return 0;
+	r = out->type == KFTP_EVENT_TLS ? lend(s, out, arg) : copy_out(out, text, arg);
+	if (!r)
+		remove_event(s, done);
+	return r;
 }

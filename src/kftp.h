@@ -61,6 +61,9 @@ struct kftp_conn {
 	wait_queue_entry_t entry;
 	wait_queue_head_t *head;
 	bool want_write;		/* wake up when it can be written */
+	bool lent;			/* for the caller's handshake */
+	bool tls;			/* protected: by the kernel's TLS, both ways */
+	bool clean_end;			/* close_notify came */
 };
 
 /* How to get a data connection, in the order in which they are tried. */
@@ -76,6 +79,7 @@ struct kftp_end {
 	int error;
 	u16 reply;
 	u16 text_len;
+	u8 alert;
 	char text[KFTP_MAX_TEXT];
 };
 
@@ -84,6 +88,8 @@ struct kftp_result {
 	struct kftp_end end;
 	bool local_file;
 	bool active;
+	bool encrypted;
+	bool unclean;			/* TLS: it ended without close_notify */
 	bool has_size;
 	bool has_mtime;
 	u64 bytes;
@@ -147,6 +153,8 @@ struct kftp_request {
 	bool data_ended;
 	bool cut;			/* by us: length has come */
 	bool copies;			/* its file cannot be spliced to a socket */
+	bool goodbye;			/* TLS: close_notify was sent */
+	bool broken;			/* TLS: data_error is about the records */
 	int data_error;
 	u32 acked;			/* TCP's, when it was last looked at */
 	unsigned int attempt;		/* of several forms of a command */
@@ -175,6 +183,7 @@ struct kftp_call {
 struct kftp_event {
 	u32 type;
 	u32 flags;
+	u32 channel;
 	u32 reply;
 	const char *text;
 	u32 text_len;
@@ -204,6 +213,11 @@ struct kftp_session {
 	bool adopt_posted;		/* lock */
 	enum kftp_role adopt_role;	/* lock */
 	struct socket *adopted;		/* lock: what it has posted; NULL: could not be had */
+	bool tls_wanted;		/* lock: KFTP_TLS may post, once */
+	bool tls_posted;		/* lock */
+	enum kftp_role tls_role;	/* lock */
+	struct kftp_tls tls_answer;	/* lock: what it has posted */
+	void *tls_pending;		/* lock: and with it */
 	struct kftp_info info;		/* lock: the snapshot that KFTP_INFO and fdinfo show */
 
 	/* RUN */
@@ -212,6 +226,7 @@ struct kftp_session {
 	struct kftp_event event;
 	struct kftp_buffer held;	/* after a short write, or a short send */
 	unsigned long progress_at;	/* jiffies */
+	bool look_again;		/* soon: for what wakes nobody */
 
 	struct kftp_conn control;
 	char *rx;			/* KFTP_MAX_LINE bytes */
@@ -238,6 +253,9 @@ struct kftp_session {
 	int lost;			/* how the control connection was, while data still comes */
 	bool fragile;			/* the server falls over commands that it does not know */
 	char type;			/* of the representation: 'A', 'I', 0 */
+	bool auth_ssl;			/* AUTH TLS was refused, and this tried */
+	bool data_private;		/* PROT P: data connections are protected */
+	u8 alert;			/* the server's last fatal one */
 	const kftp_login_fn *login;	/* the next step */
 
 	struct kftp_end end;
@@ -324,9 +342,21 @@ void kftp_adopt_want(struct kftp_session *s, enum kftp_role role);
 int kftp_adopt_take(struct kftp_session *s, struct kftp_conn *c);
 void kftp_adopt_stop(struct kftp_session *s);
 
+/* tls.c: lending a socket for the handshake; records that are no data */
+void kftp_tls_lend(struct kftp_session *s, struct kftp_conn *c, enum kftp_role role);
+void kftp_tls_lent(struct kftp_session *s, enum kftp_role role);
+int kftp_tls_answer(struct kftp_session *s, const struct kftp_tls *arg);
+int kftp_tls_take(struct kftp_session *s, struct kftp_conn *c);
+void kftp_tls_stop(struct kftp_session *s);
+bool kftp_tls_received(struct kftp_conn *c, const struct msghdr *msg, int *r,
+		       unsigned int *records);
+int kftp_tls_close_notify(struct kftp_conn *c);
+bool kftp_tls_is_flushed(struct kftp_conn *c);
+
 /* login.c */
 void kftp_login_banner(struct kftp_session *s, const char *line, size_t len);
 int kftp_login_greeting(struct kftp_session *s, const struct kftp_reply *r);
+int kftp_login_protected(struct kftp_session *s);
 int kftp_login_type(struct kftp_session *s, char type, kftp_reply_fn on_reply);
 
 /* data.c: the data connection */

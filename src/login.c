@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From the greeting to a session that is ready, as a list of steps: HOST, USER, PASS, ACCT, FEAT,
- * CLNT, OPTS UTF8, LANG, TYPE.
+ * From the greeting to a session that is ready, as a list of steps: AUTH, HOST, USER, PASS, ACCT,
+ * PBSZ, PROT, FEAT, CLNT, OPTS UTF8, LANG, TYPE.
  *
  * RFC 959 section 5.4 has the replies that each may get. What only makes things better may be
  * refused.
@@ -30,10 +30,82 @@ static int on_any(struct kftp_session *s, const struct kftp_reply *r)
 	return advance(s);
 }
 
-static int refused(struct kftp_session *s, const struct kftp_reply *r)
+static int end_login(struct kftp_session *s, int error, const struct kftp_reply *r)
 {
-	kftp_session_end(s, -EKEYREJECTED, r);
+	kftp_session_end(s, error, r);
 	return 0;
+}
+
+/* ---- AUTH, PBSZ, PROT (RFC 4217) ----------------------------------------------------------- */
+
+static enum kftp_tls_mode tls_mode(const struct kftp_session *s)
+{
+	return s->config->arg.tls;
+}
+
+/*
+ * 334 is RFC 2228's for a protocol that goes on, which some servers take TLS for. What has come in
+ * clear text behind it is not the server's: somebody would have us take it for protected.
+ */
+static int on_auth(struct kftp_session *s, const struct kftp_reply *r)
+{
+	if (r->code == 234 || r->code == 334) {
+		if (s->rx_len > s->rx_used)
+			return end_login(s, -EPROTO, r);
+		kftp_tls_lend(s, &s->control, KFTP_ROLE_CONTROL);
+		return 0;
+	}
+	if (!s->auth_ssl) {
+		s->auth_ssl = true;
+		return kftp_control_command(s, on_auth, "AUTH", "SSL", 3);
+	}
+	if (tls_mode(s) == KFTP_TLS_REQUIRED)
+		return end_login(s, -EPROTONOSUPPORT, r);
+	return advance(s);
+}
+
+static int send_auth(struct kftp_session *s)
+{
+	if (tls_mode(s) == KFTP_TLS_NONE || tls_mode(s) == KFTP_TLS_IMPLICIT)
+		return 1;
+	return kftp_control_command(s, on_auth, "AUTH", "TLS", 3);
+}
+
+/* The control connection was lent. Return: 1, -EAGAIN, or an error that ends the session. */
+int kftp_login_protected(struct kftp_session *s)
+{
+	int r = kftp_tls_take(s, &s->control);
+
+	if (r <= 0)
+		return r ?: -EAGAIN;
+	kftp_session_set_deadline(s, s->config->reply_timeout);
+	if (s->state == KFTP_STATE_LOGIN)
+		r = advance(s);
+	return r < 0 ? r : 1;
+}
+
+/* Both again, unless the caller has done it: some servers want to know first who we are. */
+static int send_pbsz(struct kftp_session *s)
+{
+	if (!s->control.tls || s->data_private)
+		return 1;
+	return kftp_control_command(s, on_any, "PBSZ", "0", 1);
+}
+
+/* Of implicit TLS some servers know no other level. */
+static int on_prot(struct kftp_session *s, const struct kftp_reply *r)
+{
+	s->data_private = r->code / 100 == 2 || tls_mode(s) == KFTP_TLS_IMPLICIT;
+	if (!s->data_private && tls_mode(s) == KFTP_TLS_REQUIRED)
+		return end_login(s, -EPROTONOSUPPORT, r);
+	return advance(s);
+}
+
+static int send_prot(struct kftp_session *s)
+{
+	if (!s->control.tls || s->data_private)
+		return 1;
+	return kftp_control_command(s, on_prot, "PROT", "P", 1);
 }
 
 /* ---- FEAT, and what it announces ----------------------------------------------------------- */
@@ -110,6 +182,11 @@ static int send_language(struct kftp_session *s)
 
 /* ---- USER, PASS, ACCT ---------------------------------------------------------------------- */
 
+static int refused(struct kftp_session *s, const struct kftp_reply *r)
+{
+	return end_login(s, -EKEYREJECTED, r);
+}
+
 static int on_acct(struct kftp_session *s, const struct kftp_reply *r)
 {
 	if (r->code / 100 != 2)
@@ -153,6 +230,8 @@ static int send_user(struct kftp_session *s)
 {
 	const struct kftp_text *user = &s->config->user;
 
+	if (WARN_ON_ONCE(tls_mode(s) >= KFTP_TLS_REQUIRED && !s->control.tls))
+		return -EPROTO;
 	if (user->data)
 		return kftp_control_command(s, on_user, "USER", user->data, user->len);
 	return kftp_control_command(s, on_user, "USER", anonymous, sizeof(anonymous) - 1);
@@ -169,10 +248,8 @@ int kftp_login_type(struct kftp_session *s, char type, kftp_reply_fn on_reply)
 
 static int on_type(struct kftp_session *s, const struct kftp_reply *r)
 {
-	if (r->code / 100 != 2) {
-		kftp_session_end(s, -EREMOTEIO, r);
-		return 0;
-	}
+	if (r->code / 100 != 2)
+		return end_login(s, -EREMOTEIO, r);
 	s->type = 'I';
 	s->type_226 = r->code == 226;
 	kftp_session_enter(s, KFTP_STATE_READY);
@@ -189,9 +266,12 @@ static int send_type(struct kftp_session *s)
 }
 
 static const kftp_login_fn steps[] = {
+	send_auth,
 	send_early_feat,
 	send_host,
 	send_user,
+	send_pbsz,
+	send_prot,
 	send_feat,
 	send_client,
 	send_utf8,
@@ -199,7 +279,7 @@ static const kftp_login_fn steps[] = {
 	send_type,
 };
 
-#define AFTER_USER	3
+#define AFTER_USER	4
 
 /* The first line of the greeting, which may have many, is what the server calls itself. */
 void kftp_login_banner(struct kftp_session *s, const char *line, size_t len)
@@ -215,15 +295,16 @@ void kftp_login_banner(struct kftp_session *s, const char *line, size_t len)
 /* The reply that comes unasked when the connection is up: 220, perhaps after a 120. */
 int kftp_login_greeting(struct kftp_session *s, const struct kftp_reply *r)
 {
+	/* in already; but if TLS is to come yet, that is nothing to go by */
+	bool in = r->code == 230 && (s->control.tls || tls_mode(s) == KFTP_TLS_NONE);
+
 	if (r->code / 100 == 3)
 		return -EPROTO;
-	if (r->code / 100 != 2) {
-		kftp_session_end(s, r->code == 530 ? -EKEYREJECTED : -EREMOTEIO, r);
-		return 0;
-	}
+	if (r->code / 100 != 2)
+		return end_login(s, r->code == 530 ? -EKEYREJECTED : -EREMOTEIO, r);
 	kftp_session_enter(s, KFTP_STATE_LOGIN);
-	if (r->code == 230)	/* we are in already */
+	if (in)
 		kftp_config_wipe(s->config);
-	s->login = &steps[r->code == 230 ? AFTER_USER : 0];
+	s->login = &steps[in ? AFTER_USER : 0];
 	return advance(s);
 }

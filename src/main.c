@@ -49,4 +49,6 @@ module_exit(kftp_exit);
 MODULE_DESCRIPTION("FTP client behind /dev/kftp");
 MODULE_AUTHOR("The kftp authors");
 MODULE_LICENSE("GPL");
+/* not everybody who asks for it may load it */
+MODULE_SOFTDEP("pre: tls");
 MODULE_VERSION("0.1.0");

@@ -240,6 +240,7 @@ int kftp_request_next(struct kftp_session *s)
 	if (!q)
 		return -EAGAIN;
 	q->begun = ktime_get();
+	s->alert = 0;
 	kftp_session_enter(s, KFTP_STATE_COMMAND);
 	r = kftp_request_advance(s);
 	return r < 0 ? r : 1;
@@ -280,6 +281,7 @@ void kftp_request_done(struct kftp_session *s, int error, const struct kftp_repl
 	struct kftp_result *result = &q->result;
 
 	result->end.error = error;
+	result->end.alert = s->alert;
 	result->nsec = ktime_to_ns(ktime_sub(ktime_get(), q->begun));
 	if (r)
 		kftp_request_note_reply(&q->result.end, r);

@@ -9,7 +9,8 @@
  *   connecting  the control connection's TCP handshake, or     connect: the session ends
  *               until it is adopted
  *   greeting    until the 220                                  reply: the session ends
- *   login       FEAT, HOST, USER, PASS, ACCT, OPTS, TYPE       reply: the session ends
+ *   login       AUTH, FEAT, HOST, USER, PASS, ACCT, PBSZ,      reply: the session ends
+ *               PROT, OPTS, TYPE
  *   ready       nothing under way                              idle: the session ends
  *   command     a request's commands without data              reply: the session ends
  *   opening     the data connection's TCP handshake, or        connect: the next method is tried;
@@ -20,6 +21,9 @@
  *   aborting    given up; what the server still owes is due    abort: the session ends
  *   quitting    QUIT was sent                                  reply: the session ends
  *   closed      one DONE for each request, then CLOSED, then nothing but -ENOTCONN
+ *
+ * While a socket is lent for a TLS handshake, in the states greeting, login and transfer, the
+ * deadline is that of connecting: the session, or the data connection, ends.
  *
  * Only RUN moves a session on, in the context of the process that has armed it, and only one RUN
  * at a time. Other calls leave what they want under the session's lock, set KFTP_WOKEN and wake
@@ -44,6 +48,9 @@
 
 #define CONNECT_FLAGS	(KFTP_CONNECT_LOW_PORTS | KFTP_CONNECT_ADOPT | KFTP_CONNECT_RAW)
 #define CONNECT_METHODS	(KFTP_METHOD_EPSV | KFTP_METHOD_PASV | KFTP_METHOD_EPRT | KFTP_METHOD_PORT)
+
+/* Until what has to come soon, but wakes nobody, is looked for again. */
+#define LOOK_AGAIN	((long)msecs_to_jiffies(20))
 
 static atomic_t last_id = ATOMIC_INIT(0);
 
@@ -173,7 +180,7 @@ static int check_connect(const struct kftp_connect *arg)
 		return -EINVAL;
 	if (adopt && memchr_inv(&arg->peer, 0, sizeof(arg->peer)))
 		return -EINVAL;
-	if (arg->tls != KFTP_TLS_NONE || arg->pipelining)
+	if ((arg->tls != KFTP_TLS_NONE && !IS_ENABLED(CONFIG_TLS)) || arg->pipelining)
 		return -EOPNOTSUPP;
 	if (!READ_ONCE(kftp_allow_connect) && !(adopt && arg->events & KFTP_WANT_DATA))
 		return -EPERM;
@@ -287,6 +294,7 @@ void kftp_session_end(struct kftp_session *s, int error, const struct kftp_reply
 	kftp_control_close(s);
 	kftp_config_wipe(s->config);
 	s->end.error = error;
+	s->end.alert = s->alert;
 	if (r)
 		kftp_request_note_reply(&s->end, r);
 	kftp_session_enter(s, KFTP_STATE_CLOSED);
@@ -329,6 +337,8 @@ static int session_step(struct kftp_session *s, struct kftp_call *call)
 	default:
 		break;
 	}
+	if (s->control.lent)
+		return kftp_login_protected(s);
 	/* once a transfer's last reply is here, the rest waits for the end of the data */
 	if (s->state != KFTP_STATE_TRANSFER ||
 	    (!s->current_request->result.end.reply && !s->lost)) {
@@ -398,6 +408,9 @@ static int session_drive(struct kftp_session *s, struct kftp_call *call)
 			session_expired(s);
 			continue;
 		}
+		if (s->look_again)
+			left = min(left, LOOK_AGAIN);
+		s->look_again = false;
 		if (call->nonblock) {
 			mod_delayed_work(kftp_wq, &s->timer, left);
 			return -EAGAIN;

@@ -86,13 +86,16 @@ static int verdict(const struct kftp_request *q)
 	/* after our own close servers say 226, 426, 451, 550 */
 	if (q->cut)
 		return 0;
+	/* and to whom the records are not their own, they say what happened to them */
+	if (q->broken)
+		return q->data_error;
 	if (q->result.end.reply / 100 != 2)
 		return -EREMOTEIO;
 	if (uploads(q))
 		return q->data_error ?: is_all_sent(q) ? 0 : -EBADMSG;
 	if (is_whole(q))
 		return 0;
-	return q->data_error ?: q->result.has_size ? -EBADMSG : 0;
+	return q->data_error ?: q->result.has_size || q->result.unclean ? -EBADMSG : 0;
 }
 
 /*
@@ -168,6 +171,12 @@ int kftp_transfer_begin(struct kftp_session *s, struct kftp_request *q)
 	return 0;
 }
 
+static bool is_about_records(int error)
+{
+	return error == -EILSEQ || error == -EPROTO || error == -EKEYEXPIRED ||
+	       error == -ECONNABORTED;
+}
+
 /*
  * The data has ended, well or not. Its connection is closed before the last reply is waited for:
  * some servers hold that back until then. After an upload only our half is closed: what is still on
@@ -177,6 +186,8 @@ static void data_ended(struct kftp_session *s, struct kftp_request *q, int error
 {
 	q->data_ended = true;
 	q->data_error = error;
+	q->broken = s->data.tls && is_about_records(error);
+	q->result.unclean = s->data.tls && !s->data.clean_end && !error && !uploads(q) && !q->cut;
 	if (uploads(q) && !error)
 		kernel_sock_shutdown(s->data.sock, SHUT_WR);
 	else
@@ -193,6 +204,18 @@ static void data_ended(struct kftp_session *s, struct kftp_request *q, int error
 	/* what was sent last is not yet read, even if TCP has acknowledged it */
 	kftp_session_set_deadline(s, s->config->reply_timeout +
 				     (uploads(q) ? s->config->data_timeout : 0));
+}
+
+/*
+ * No TLS on the data connection. Why, the server may know better: it refuses the file, or wants a
+ * session to be resumed.
+ */
+static void handshake_failed(struct kftp_session *s, struct kftp_request *q, int error)
+{
+	q->result.end.error = error;	/* in case it never says */
+	data_ended(s, q, error);
+	if (s->state == KFTP_STATE_FINISHING)
+		kftp_session_set_deadline(s, s->config->abort_timeout);
 }
 
 /*
@@ -224,6 +247,10 @@ int kftp_transfer_expired(struct kftp_session *s)
 {
 	struct kftp_request *q = s->current_request;
 
+	if (s->data.lent) {
+		handshake_failed(s, q, -ETIMEDOUT);
+		return 0;
+	}
 	if (q->waiting && !q->preliminary && !q->unannounced) {
 		q->unannounced = true;
 		kftp_session_set_deadline(s, s->config->reply_timeout);
@@ -300,6 +327,35 @@ static int data_connection(struct kftp_session *s, struct kftp_request *q)
 }
 
 /*
+ * RFC 4217 section 7: once the command is out the server shakes hands, before its 1xx or after it.
+ * Return: 1 if the data connection is protected, -EAGAIN if not yet, 0 if something else happened.
+ */
+static int protect(struct kftp_session *s, struct kftp_request *q)
+{
+	int r;
+
+	if (s->data.tls)
+		return 1;
+	if (!s->data.lent) {
+		if (s->tx)
+			return -EAGAIN;
+		kftp_tls_lend(s, &s->data, KFTP_ROLE_DATA);
+		return 0;
+	}
+	r = kftp_tls_take(s, &s->data);
+	if (!r)
+		return -EAGAIN;
+	if (r < 0) {
+		handshake_failed(s, q, r);
+		return 0;
+	}
+	q->result.encrypted = true;
+	kftp_session_set_deadline(s, q->preliminary ? s->config->data_timeout :
+						      s->config->reply_timeout);
+	return 1;
+}
+
+/*
  * Has the server agreed? What a pipe gives is gone if it refuses, and nobody could tell how much of
  * the file is there. Those that never send a 1xx get a moment to refuse.
  */
@@ -314,10 +370,29 @@ static bool is_agreed(struct kftp_session *s, struct kftp_request *q)
 	return false;
 }
 
+/* The file is sent; the FIN, which comes next, must not overtake anything. */
+static int say_goodbye(struct kftp_session *s, struct kftp_request *q)
+{
+	int r = q->goodbye ? 0 : kftp_tls_close_notify(&s->data);
+
+	if (r)
+		return r;
+	q->goodbye = true;
+	s->look_again = !kftp_tls_is_flushed(&s->data);
+	return s->look_again ? -EAGAIN : 0;
+}
+
+static int move_out(struct kftp_session *s, struct kftp_request *q, struct kftp_call *call)
+{
+	int r = q->goodbye ? 0 : kftp_move_out(s, q, call);
+
+	return r || !s->data.tls || s->state != KFTP_STATE_TRANSFER ? r : say_goodbye(s, q);
+}
+
 static int move(struct kftp_session *s, struct kftp_request *q, struct kftp_call *call)
 {
 	if (uploads(q))
-		return is_agreed(s, q) ? kftp_move_out(s, q, call) : -EAGAIN;
+		return is_agreed(s, q) ? move_out(s, q, call) : -EAGAIN;
 	if (!q->arg.length || q->op->flags & KFTP_LISTS || q->result.bytes < q->arg.length)
 		return kftp_move_in(s, q, call);
 	q->cut = true;
@@ -338,8 +413,10 @@ int kftp_transfer_step(struct kftp_session *s, struct kftp_call *call)
 	int r, chunks;
 
 	r = data_connection(s, q);
-	if (r < 0)
-		return s->state == KFTP_STATE_TRANSFER ? r : 1;
+	if (r == 1 && s->data_private)
+		r = protect(s, q);
+	if (r <= 0)
+		return r && s->state == KFTP_STATE_TRANSFER ? r : 1;
 	for (chunks = 0; chunks < CHUNKS_A_STEP; chunks++) {
 		r = move(s, q, call);
 		if (r <= 0 || s->state != KFTP_STATE_TRANSFER)

@@ -365,7 +365,7 @@ struct kftp_run {
 	__aligned_u64 user_data;
 	__s32 error;
 	__u32 reply;			/* the reply code, 0 if there was none */
-	__s32 fd;			/* TLS: the lent descriptor, the caller's to close; else -1 */
+	__s32 fd;			/* TLS: the lent one, the caller's to close; else -1 */
 	__u32 channel;			/* TLS, LINE: enum kftp_role */
 	__u32 text_len;
 	__u32 local_file;		/* DONE: 1 if error came from the local file */
@@ -378,7 +378,7 @@ struct kftp_run {
 	__u32 digest;
 	__u32 digest_len;
 	__u8 digest_bytes[64];
-	__u32 alert;			/* DONE, CLOSED: fatal, from the server (RFC 8446 6.2); 0: none */
+	__u32 alert;			/* DONE, CLOSED: the server's fatal TLS alert, or 0 */
 	__u32 reserved_out;
 };
 
@@ -388,10 +388,10 @@ struct kftp_run {
 
 /*
  * The answer to a TLS event, once the caller has shaken hands on the lent descriptor and has put
- * the keys into it: TCP_ULP "tls" (before the handshake: afterwards the server's FIN may have come,
- * and it would fail), TLS_TX and TLS_RX. error: it has failed; the session, or the request of
- * a data connection, ends with it, unless the server's reply says better why. ESRCH: nobody waits
- * for it any more, perhaps because the request has ended meanwhile.
+ * the keys into it: TCP_ULP "tls" (before the handshake: afterwards the server's FIN may have
+ * come, and it would fail), TLS_TX and TLS_RX. error: it has failed; the session, or the request
+ * of a data connection, ends with it, unless the server's reply says better why. ESRCH: nobody
+ * waits for it any more, perhaps because the request has ended meanwhile.
  *
  * On the control connection what was decrypted but is not the caller's to consume (with
  * KFTP_TLS_IMPLICIT the greeting, which is read so that session tickets are) goes into pending, and
