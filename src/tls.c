@@ -243,10 +243,10 @@ static int control_record(struct kftp_conn *c)
 	len = receive_part(c, first, &type, &last);
 	if (len < 0 || (!len && !type))
 		return len;
-	while (!last) {	/* a ticket may be longer */
-		r = receive_part(c, rest, &ignored, &last);
-		if (r <= 0)
-			return r ?: -EPROTO;
+	for (r = len; r == RECORD_CHUNK && !last && type != RECORD_DATA;) {
+		r = receive_part(c, rest, &ignored, &last);	/* a ticket may be longer */
+		if (r < 0)
+			return r;
 	}
 	return take_record(c, type, first, len);
 }
