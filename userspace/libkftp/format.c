@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Quantities for people: sizes in binary units, rates, durations. */
+/* Quantities for people: sizes in binary units, rates, durations; and the TLS of a transfer. */
 
 #include <inttypes.h>
 
@@ -43,4 +43,19 @@ char *kftp_format_usec(char *buffer, uint64_t usec) {
         else
                 (void) snprintf(buffer, KFTP_FORMAT_MAX, "%" PRIu64 "h %02" PRIu64 "min", s / 3600, s / 60 % 60);
         return buffer;
+}
+
+char *kftp_format_tls(const KftpResult *result) {
+        _cleanup_free_ char *control = NULL;
+        char *text;
+
+        if (result->data_tls.version != 0)
+                return kftp_tls_format(&result->data_tls);
+        if (result->tls.version == 0)
+                return NULL;
+        control = kftp_tls_format(&result->tls);
+        /* Where it did not come to a data connection nothing can be said of that. */
+        if (!control || result->data_peer.family == 0)
+                return STEAL_PTR(control);
+        return asprintf(&text, "%s control-only", control) < 0 ? NULL : text;
 }

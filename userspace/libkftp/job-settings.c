@@ -26,6 +26,8 @@ static void parse_target(JobParser *p, const JobSetting *s, const JobItem *item)
 static void parse_retries(JobParser *p, const JobSetting *s, const JobItem *item);
 static void parse_retry_sec(JobParser *p, const JobSetting *s, const JobItem *item);
 static void parse_data_connection(JobParser *p, const JobSetting *s, const JobItem *item);
+static void parse_tls(JobParser *p, const JobSetting *s, const JobItem *item);
+static void parse_pin(JobParser *p, const JobSetting *s, const JobItem *item);
 static void parse_verify(JobParser *p, const JobSetting *s, const JobItem *item);
 static void refuse(JobParser *p, const JobSetting *s, const JobItem *item);
 
@@ -45,6 +47,11 @@ const JobSetting job_settings[JOB_SETTINGS] = {
         { "Source", "User", parse_user, offsetof(KftpJob, user), NULL },
         { "Source", "PasswordFile", parse_file, offsetof(KftpJob, password_file), NULL },
         { "Source", "DataConnection", parse_data_connection, 0, NULL },
+        { "Source", "TLS", parse_tls, 0, NULL },
+        { "Source", "CAFile", parse_file, offsetof(KftpJob, ca_file), NULL },
+        { "Source", "CertificateFile", parse_file, offsetof(KftpJob, certificate_file), NULL },
+        { "Source", "KeyFile", parse_file, offsetof(KftpJob, key_file), NULL },
+        { "Source", "Pin", parse_pin, offsetof(KftpJob, pin), NULL },
         { "Source", "Password", refuse, 0, "a password does not belong here: " HOW_TO_GIVE_PASSWORD },
         { "Source", "Credential", refuse, 0, "this version of kftp takes the password from PasswordFile= only" },
         { "Source", "Remote", refuse, 0, "this version of kftp has no shared servers: give URL=" },
@@ -238,6 +245,41 @@ static void parse_data_connection(JobParser *p, const JobSetting *s, const JobIt
         }
 }
 
+static void parse_tls(JobParser *p, const JobSetting *s, const JobItem *item) {
+        static const char *const modes[] = {
+                [KFTP_TLS_NONE] = "no",
+                [KFTP_TLS_OPPORTUNISTIC] = "auto",
+                [KFTP_TLS_REQUIRED] = "require",
+                [KFTP_TLS_IMPLICIT] = "implicit",
+        };
+
+        (void) s;
+        p->job->tls_mode = KFTP_TLS_NONE;
+        p->job->tls_given = *item->value != '\0';
+        if (!*item->value)
+                return;
+        for (unsigned i = 0; i < ELEMENTS(modes); i++)
+                if (streq(item->value, modes[i])) {
+                        p->job->tls_mode = i;
+                        return;
+                }
+        bad_value(p, item, 0, "neither \"no\" nor \"auto\" nor \"require\" nor \"implicit\"");
+}
+
+static void parse_pin(JobParser *p, const JobSetting *s, const JobItem *item) {
+        _cleanup_free_ char *reason = NULL;
+        int r = 0;
+
+        if (*item->value)
+                r = kftp_tls_pin_check(item->value, &reason);
+        if (r == -ENOMEM)
+                p->no_memory = true;
+        else if (r < 0)
+                bad_value(p, item, 0, "%s", strempty(reason));
+        else
+                set_string(p, s, item->value);
+}
+
 /* The size is always compared with the server's; to ask for it is allowed. */
 static void parse_verify(JobParser *p, const JobSetting *s, const JobItem *item) {
         (void) s;
@@ -285,8 +327,6 @@ static void parse_url(JobParser *p, const JobSetting *s, const JobItem *item) {
                 p->no_memory = true;
         else if (r < 0)
                 bad_value(p, item, 0, "%s", reason ?: "not a URL");
-        else if (url.implicit_tls)
-                bad_value(p, item, 0, "this version of kftp cannot do TLS: use ftp://");
         else if (!*url.base)
                 bad_value(p, item, strlen(item->value) - 1, "names a directory; %s", NO_LISTS);
         else if (!(p->job->remote = strdup(item->value)))

@@ -22,7 +22,7 @@ struct JobSetting {
 };
 
 #define JOB_SECTIONS 3U
-#define JOB_SETTINGS 17U
+#define JOB_SETTINGS 22U
 
 extern const char *const job_sections[JOB_SECTIONS];
 extern const JobSetting job_settings[JOB_SETTINGS];

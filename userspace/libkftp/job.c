@@ -102,6 +102,29 @@ static void require(JobParser *p, const char *section, const char *key, const ch
         job_diagnose(p, true, at, "%s= is missing in [%s]: %s", key, section, what);
 }
 
+/* What is about TLS goes together, and with the URL. */
+static void check_tls(JobParser *p) {
+        static const char *const keys[] = { "CAFile", "CertificateFile", "KeyFile", "Pin" };
+        KftpJob *j = p->job;
+        const char *const values[] = { j->ca_file, j->certificate_file, j->key_file, j->pin };
+        int r;
+
+        r = kftp_tls_resolve(&j->url, &j->tls_mode, j->tls_given, NULL);
+        if (r == -ENOMEM)
+                p->no_memory = true;
+        else if (r < 0) {
+                job_diagnose(p, true, *set_at(p, "Source", "TLS"), "TLS= contradicts URL=, where ftps:// means TLS from the first byte on: "
+                             "leave TLS= out, or write ftp://");
+                return;
+        }
+        if (j->key_file && !j->certificate_file)
+                job_diagnose(p, true, *set_at(p, "Source", "KeyFile"), "KeyFile= without a certificate: give CertificateFile= as well");
+        for (size_t i = 0; j->tls_mode == KFTP_TLS_NONE && i < ELEMENTS(keys); i++)
+                if (values[i])
+                        job_diagnose(p, true, *set_at(p, "Source", keys[i]), "%s= without TLS: let URL= begin with ftps://, or add TLS=require",
+                                     keys[i]);
+}
+
 static void check_job(JobParser *p) {
         const KftpJob *j = p->job;
 
@@ -121,6 +144,8 @@ static void check_job(JobParser *p) {
         else if (j->password_file && !j->user && !j->url.user)
                 job_diagnose(p, true, *set_at(p, "Source", "PasswordFile"),
                          "PasswordFile= without a user: give User= as well");
+        if (p->errors == 0)
+                check_tls(p);
 }
 
 static void parse_items(JobParser *p) {
@@ -171,6 +196,10 @@ KftpJob *kftp_job_free(KftpJob *j) {
         kftp_url_done(&j->url);
         free(j->user);
         free(j->password_file);
+        free(j->ca_file);
+        free(j->certificate_file);
+        free(j->key_file);
+        free(j->pin);
         free(j->path);
         free(j);
         return NULL;

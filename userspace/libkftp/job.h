@@ -27,6 +27,12 @@ typedef struct KftpJob {
         char *user;                     /* NULL: the URL's, else anonymous */
         char *password_file;            /* absolute; may be NULL */
         enum kftp_data_mode data_mode;
+        enum kftp_tls_mode tls_mode;    /* agrees with url */
+        bool tls_given;                 /* by TLS= */
+        char *ca_file;                  /* absolute, as the next two; each may be NULL */
+        char *certificate_file;
+        char *key_file;
+        char *pin;                      /* may be NULL */
         char *path;                     /* absolute: a file, or a directory if one is there or it ends in a slash */
         unsigned path_line;             /* where Path= stands, for what is found out later */
         unsigned path_column;

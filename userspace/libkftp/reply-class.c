@@ -55,7 +55,7 @@ static bool is_busy(const char *text) {
 }
 
 static KftpReplyClass wants_tls(void) {
-        return verdict(KFTP_CLASS_TLS, false, "; this server wants TLS, which this version of kftp does not have yet");
+        return verdict(KFTP_CLASS_TLS, false, "; this server wants TLS: write ftps://, or add --tls=require (in a job file TLS=require)");
 }
 
 static KftpReplyClass classify_login(unsigned reply, const char *text) {
