@@ -36,9 +36,10 @@ static void crash_if(const char *name) {
 static void tell_call(const KftpUrl *url, const KftpOptions *o) {
         _cleanup_free_ char *text = NULL;
         struct iovec iov;
-        int n = asprintf(&text, "CALL %s retries=%u retry_usec=%llu resume=%d user=%s password=%s mode=%d", url->base,
-                         o->retries, (unsigned long long) o->retry_usec, o->resume, o->user ?: "-", o->password ?: "-",
-                         (int) o->data_mode);
+        int n = asprintf(&text, "CALL %s retries=%u retry_usec=%llu resume=%d user=%s password=%s mode=%d tls=%d ca=%s cert=%s key=%s pin=%s",
+                         url->base, o->retries, (unsigned long long) o->retry_usec, o->resume, o->user ?: "-", o->password ?: "-",
+                         (int) o->data_mode, (int) o->tls.mode, o->tls.ca_file ?: "-", o->tls.certificate_file ?: "-",
+                         o->tls.key_file ?: "-", o->tls.pin ?: "-");
 
         if (n > 0) {
                 iov = (struct iovec) { text, (size_t) n };
@@ -105,7 +106,7 @@ static void set_address(struct kftp_addr *a, const char *text, uint16_t port) {
         (void) inet_pton(AF_INET, text, a->addr);
 }
 
-static void fill_in(KftpResult *ret, const char *final) {
+static void fill_in(KftpResult *ret, const KftpOptions *o, const char *final) {
         ret->local = strdup(final);
         ret->bytes = strlen(CONTENT);
         ret->resumed_from = 4;
@@ -120,6 +121,11 @@ static void fill_in(KftpResult *ret, const char *final) {
         set_address(&ret->local_addr, "192.0.2.2", 40000);
         set_address(&ret->data_peer, "192.0.2.1", 20);
         set_address(&ret->data_local, "192.0.2.2", 40001);
+        if (o->tls.mode == KFTP_TLS_NONE)
+                return;
+        ret->tls = (KftpTlsState) { .version = 0x0304, .cipher = 0x1302 };
+        ret->data_tls = ret->tls;
+        ret->data_tls.resumed = true;
 }
 
 int fake_get(const KftpUrl *url, const char *dest, const KftpOptions *o, KftpResult *ret) {
@@ -139,6 +145,8 @@ int fake_get(const KftpUrl *url, const char *dest, const KftpOptions *o, KftpRes
                 ret->failure.reply = 550;
                 return r;
         }
+        if (startswith(url->path, "untrusted/"))
+                return fail(ret, KFTP_CLASS_TLS, -EKEYREJECTED, false, "fake:990: the certificate is expired");
         if (startswith(url->path, "flaky/"))
                 return flaky(ret);
         if (startswith(url->path, "nohost/"))
@@ -148,6 +156,6 @@ int fake_get(const KftpUrl *url, const char *dest, const KftpOptions *o, KftpRes
         if (r >= 0)
                 r = deliver(temporary, final, o, ret);
         if (r >= 0)
-                fill_in(ret, final);
+                fill_in(ret, o, final);
         return r;
 }

@@ -19,6 +19,11 @@
 #define TARGET "[Target]\nPath=/srv/ftp/\n"
 #define MINIMAL SOURCE TARGET
 
+#define IMPLICIT "[Source]\nURL=ftps://ftp.example.com/pub/file\n"
+#define PIN "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define CONTRADICTION "TLS= contradicts URL=, where ftps:// means TLS from the first byte on: leave TLS= out, or write ftp://\n"
+#define WITHOUT_TLS " without TLS: let URL= begin with ftps://, or add TLS=require\n"
+
 typedef struct Diagnoses {
         char *text;                     /* all of them, one a line */
         unsigned n;
@@ -113,6 +118,56 @@ static void test_everything(void **state) {
         kftp_job_free(j);
 }
 
+static void test_tls(void **state) {
+        KftpJob *j = parse_good(MINIMAL);
+
+        (void) state;
+        assert_int_equal(j->tls_mode, KFTP_TLS_NONE);
+        assert_true(!j->ca_file && !j->certificate_file && !j->key_file && !j->pin);
+        kftp_job_free(j);
+
+        j = parse_good(MINIMAL "[Source]\nTLS=require\nCAFile=/etc/kftp/ca.pem\nCertificateFile=/etc/kftp/our.pem\n"
+                       "KeyFile=/etc/kftp/our.key\nPin=" PIN ";" PIN "\n");
+        assert_int_equal(j->tls_mode, KFTP_TLS_REQUIRED);
+        assert_false(j->url.implicit_tls);
+        assert_int_equal(j->url.port, 21);
+        assert_string_equal(j->ca_file, "/etc/kftp/ca.pem");
+        assert_string_equal(j->certificate_file, "/etc/kftp/our.pem");
+        assert_string_equal(j->key_file, "/etc/kftp/our.key");
+        assert_string_equal(j->pin, PIN ";" PIN);
+        kftp_job_free(j);
+
+        /* the key says it, or the URL, or both; what is not given stays the protocol's */
+        j = parse_good(IMPLICIT TARGET);
+        assert_int_equal(j->tls_mode, KFTP_TLS_IMPLICIT);
+        assert_int_equal(j->url.port, 990);
+        kftp_job_free(j);
+        j = parse_good(MINIMAL "[Source]\nTLS=implicit\n");
+        assert_int_equal(j->tls_mode, KFTP_TLS_IMPLICIT);
+        assert_true(j->url.implicit_tls);
+        assert_int_equal(j->url.port, 990);
+        kftp_job_free(j);
+        j = parse_good(IMPLICIT "TLS=implicit\n" TARGET);
+        assert_int_equal(j->tls_mode, KFTP_TLS_IMPLICIT);
+        kftp_job_free(j);
+        j = parse_good(IMPLICIT "TLS=no\nTLS=\nCertificateFile=/x\nPin=" PIN "\nPin=\n" TARGET);
+        assert_int_equal(j->tls_mode, KFTP_TLS_IMPLICIT);
+        assert_null(j->pin);
+        kftp_job_free(j);
+        j = parse_good(MINIMAL "[Source]\nTLS=auto\n");
+        assert_int_equal(j->tls_mode, KFTP_TLS_OPPORTUNISTIC);
+        kftp_job_free(j);
+}
+
+/* What is wrong with a pin is the library's to say. */
+static void test_bad_pin(void **state) {
+        static const char text[] = IMPLICIT "Pin=sha1//AAAA\n" TARGET;
+        _cleanup_free_ char *said = parse_bytes(text, strlen(text), -EBADMSG, NULL);
+
+        (void) state;
+        assert_non_null(strstr(said, ":3:5: error: Pin=\"sha1//AAAA\": "));
+}
+
 static void test_empty_value_resets(void **state) {
         KftpJob *j = parse_good("[Job]\nDescription=x\nDescription=\nRetries=9\nRetries=\nRetrySec=1s\nRetrySec=\n"
                                 "[Source]\nUser=u\nUser=\nDataConnection=active\nDataConnection=\n" MINIMAL);
@@ -174,7 +229,6 @@ static const struct {
         { "[Source]\nURL=ftp://ftp.example.com/pub/\n" TARGET, ":2:30: error: URL=\"ftp://ftp.example.com/pub/\": names a directory; this version of kftp fetches single files: let URL= name the file\n", false },
         { "[Source]\nURL=ftp://reports:s3cret@ftp.example.com/f\n" TARGET, ":2:19: error: URL= holds a password, which others could read here: take it out; write it into a file of mode 0600 that belongs to the service's user, and name that with PasswordFile=\n", false },
         { "[Source]\nPassword=s3cret\nURL=ftp://h/f\n" TARGET, ":2:1: error: Password= in [Source]: a password does not belong here: write it into a file of mode 0600 that belongs to the service's user, and name that with PasswordFile=\n", false },
-        { "[Source]\nURL=ftps://ftp.example.com/f\n" TARGET, ":2:5: error: URL=\"ftps://ftp.example.com/f\": this version of kftp cannot do TLS: use ftp://\n", false },
         { "[Source]\nURL=\n" TARGET, ":2:5: error: URL= is empty\n", false },
         { "[Source]\nUser=u\n" TARGET, ":1:2: error: URL= is missing in [Source]: it names the file to fetch, such as ftp://ftp.example.com/pub/file\n", false },
         { MINIMAL "[Source]\nDataConnection=both\n", ":6:16: error: DataConnection=\"both\": neither \"auto\" nor \"passive\" nor \"active\"\n", false },
@@ -182,6 +236,18 @@ static const struct {
         { MINIMAL "[Source]\nPasswordFile=/etc/kftp/pw\n", ":6:14: error: PasswordFile= without a user: give User= as well\n", false },
         { MINIMAL "[Source]\nUser=a\tb\n", ":6:7: error: User=\"a\\x09b\": a user's name has no control characters\n", false },
         { "[Source]\nURL=ftp://a@h/f\nUser=b\n" TARGET, ":3:6: error: User= and URL= name two different users\n", false },
+
+        /* TLS */
+        { MINIMAL "[Source]\nTLS=yes\n", ":6:5: error: TLS=\"yes\": neither \"no\" nor \"auto\" nor \"require\" nor \"implicit\"\n", false },
+        { IMPLICIT "TLS=no\n" TARGET, ":3:5: error: " CONTRADICTION, false },
+        { IMPLICIT "TLS=auto\n" TARGET, ":3:5: error: " CONTRADICTION, false },
+        { MINIMAL "[Source]\nCAFile=/etc/kftp/ca.pem\n", ":6:8: error: CAFile=" WITHOUT_TLS, false },
+        { MINIMAL "[Source]\nCertificateFile=/etc/kftp/our.pem\n", ":6:17: error: CertificateFile=" WITHOUT_TLS, false },
+        { MINIMAL "[Source]\nTLS=no\nPin=" PIN "\n", ":7:5: error: Pin=" WITHOUT_TLS, false },
+        { IMPLICIT "KeyFile=/etc/kftp/our.key\n" TARGET, ":3:9: error: KeyFile= without a certificate: give CertificateFile= as well\n", false },
+        { IMPLICIT "CAFile=ca.pem\n" TARGET, ":3:8: error: CAFile=\"ca.pem\": not an absolute path: begin it with a slash\n", false },
+        { IMPLICIT "KeyFile=/etc/../our.key\n" TARGET, ":3:9: error: KeyFile=\"/etc/../our.key\": a path with \"..\" is not taken: write the directory that is meant\n", false },
+        { MINIMAL "[Job]\nTLS=require\n", ":6:1: warning: TLS= in [Job] is ignored; it belongs into [Source]\n", true },
 
         /* The target */
         { SOURCE, ": error: Path= is missing in [Target]: it names the file or directory to write, such as /srv/ftp/\n", false },
@@ -467,6 +533,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_minimal),
                 cmocka_unit_test(test_everything),
+                cmocka_unit_test(test_tls),
+                cmocka_unit_test(test_bad_pin),
                 cmocka_unit_test(test_empty_value_resets),
                 cmocka_unit_test(test_diagnoses),
                 cmocka_unit_test(test_bytes),

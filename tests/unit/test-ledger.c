@@ -72,6 +72,7 @@ static LedgerEntry *full_entry(void) {
         e->local = strdup("[2001:db8::2]:4000");
         e->data_peer = strdup("[2001:db8::1]:20");
         e->data_local = strdup("[2001:db8::2]:4001");
+        e->tls = strdup("TLS1.3 TLS_AES_256_GCM_SHA384 resumed");
         return e;
 }
 
@@ -104,6 +105,7 @@ static void test_round_trip(void **state) {
         assert_string_equal(back->local, e->local);
         assert_string_equal(back->data_peer, e->data_peer);
         assert_string_equal(back->data_local, e->data_local);
+        assert_string_equal(back->tls, e->tls);
         ledger_entry_free(back);
 
         /* Replaced as a whole: what was and is no more is gone */

@@ -217,6 +217,31 @@ static void test_failures(void **state) {
         daemon_stop(d, SIGTERM);
 }
 
+#define PIN "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+static void test_tls(void **state) {
+        Daemon *d = *state;
+
+        daemon_start(d);
+        put_job(d, "acme", "ok", "[Source]\nTLS=require\nCAFile=/ca\nCertificateFile=/cert\nKeyFile=/key\nPin=" PIN "\n");
+        daemon_expect(d, 1, JOB_DONE, "KFTP_JOB=acme");
+        daemon_expect(d, 1, "CALL acme.csv", "tls=2 ca=/ca cert=/cert key=/key pin=" PIN);
+        daemon_check_field(d, FILE_DONE, "KFTP_JOB=acme", "KFTP_TLS=TLS1.3 TLS_AES_256_GCM_SHA384 resumed");
+
+        put_job(d, "clear", "ok", NULL);
+        daemon_expect(d, 1, JOB_DONE, "KFTP_JOB=clear");
+        daemon_expect(d, 1, "CALL clear.csv", "tls=0 ca=- cert=- key=- pin=-");
+        daemon_expect(d, 1, FILE_DONE, "KFTP_TLS=");
+
+        /* nothing that passes by itself */
+        put_job(d, "forged", "untrusted", "[Job]\nRetries=5\nRetrySec=1ms\n[Source]\nTLS=require\n");
+        daemon_expect(d, 1, JOB_FAILED, "KFTP_JOB=forged");
+        daemon_check_field(d, JOB_FAILED, NULL, "MESSAGE=forged: failed: fake:990: the certificate is expired, not retried");
+        daemon_check_field(d, JOB_FAILED, NULL, "KFTP_CLASS=tls");
+        daemon_expect(d, 1, "CALL forged.csv", NULL);
+        daemon_stop(d, SIGTERM);
+}
+
 static void test_password_file(void **state) {
         Daemon *d = *state;
         _cleanup_free_ char *text = NULL;
@@ -371,6 +396,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_edit_while_running, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_mask, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_failures, daemon_setup, daemon_teardown),
+                cmocka_unit_test_setup_teardown(test_tls, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_password_file, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_reload, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_directory_comes_and_goes, daemon_setup, daemon_teardown),

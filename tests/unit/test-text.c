@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sys/socket.h>
 
 #include "kftp/progress.h"
 #include "libkftp/format.h"
@@ -135,11 +136,36 @@ static void test_progress_line(void **state) {
         assert_non_null(strstr(whole, "100% "));
 }
 
+/* Of a transfer: the file's protection, and whether there was one. */
+static void test_tls(void **state) {
+        KftpResult r = {};
+
+        (void) state;
+        assert_null(kftp_format_tls(&r));
+        r.tls = (KftpTlsState) { .version = 0x0303, .cipher = 0xc030 };
+        for (int i = 0; i < 3; i++) {
+                static const char *const expected[] = {
+                        "TLS1.2 TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+                        "TLS1.2 TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384 control-only",
+                        "TLS1.3 TLS_CHACHA20_POLY1305_SHA256 resumed",
+                };
+                _cleanup_free_ char *text = NULL;
+
+                if (i > 0)
+                        r.data_peer.family = AF_INET;
+                if (i > 1)
+                        r.data_tls = (KftpTlsState) { .version = 0x0304, .cipher = 0x1303, .resumed = true };
+                text = kftp_format_tls(&r);
+                assert_string_equal(text, expected[i]);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_escape),
                 cmocka_unit_test(test_quantities),
                 cmocka_unit_test(test_progress_width),
+                cmocka_unit_test(test_tls),
                 cmocka_unit_test(test_progress_line),
         };
 

@@ -49,6 +49,7 @@ static const struct {
         { "local", MEMBER_TEXT, offsetof(LedgerEntry, local) },
         { "data_peer", MEMBER_TEXT, offsetof(LedgerEntry, data_peer) },
         { "data_local", MEMBER_TEXT, offsetof(LedgerEntry, data_local) },
+        { "tls", MEMBER_TEXT, offsetof(LedgerEntry, tls) },
 };
 
 static const char *const states[LEDGER_STATES] = {

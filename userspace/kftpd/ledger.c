@@ -49,6 +49,7 @@ LedgerEntry *ledger_entry_free(LedgerEntry *e) {
         free(e->local);
         free(e->data_peer);
         free(e->data_local);
+        free(e->tls);
         free(e);
         return NULL;
 }

@@ -55,6 +55,7 @@ typedef struct LedgerEntry {
         char *local;
         char *data_peer;
         char *data_local;
+        char *tls;                      /* as kftp_format_tls shows it; NULL: none */
 } LedgerEntry;
 
 LedgerEntry *ledger_entry_new(const char *job, const char *revision, const char *remote);

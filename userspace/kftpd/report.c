@@ -132,6 +132,7 @@ static void add_connection(Record *r, const LedgerEntry *e) {
         add_text(r, "KFTP_LOCAL_ADDR", e->local);
         add_text(r, "KFTP_DATA_PEER", e->data_peer);
         add_text(r, "KFTP_DATA_LOCAL_ADDR", e->data_local);
+        add_text(r, "KFTP_TLS", e->tls);
 }
 
 static void add_error(Record *r, int error) {

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "client.h"
+#include "format.h"
 #include "runner.h"
 #include "target.h"
 
@@ -121,6 +122,8 @@ static void note_result(Run *run, const KftpResult *result) {
 
         e->usec += result->usec;
         set_text(&e->reply_text, result->reply_text);
+        free(e->tls);
+        e->tls = kftp_format_tls(result);
         set_address(&e->peer, &result->peer);
         set_address(&e->local, &result->local_addr);
         set_address(&e->data_peer, &result->data_peer);
@@ -194,6 +197,13 @@ static void fetch(Run *run, const char *password) {
                 .user = job->user,
                 .password = password,
                 .data_mode = job->data_mode,
+                .tls = {
+                        .mode = job->tls_mode,
+                        .ca_file = job->ca_file,
+                        .certificate_file = job->certificate_file,
+                        .key_file = job->key_file,
+                        .pin = job->pin,
+                },
                 .resume = true,
                 .callbacks = {
                         .intent = on_intent,
