@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* kftp doctor: the kernel's side. Is the module there, is it the right one, does its device answer? */
+/* kftp doctor: the kernel's side. Is the module there, is it the right one, does its device answer, can it do TLS? */
 
 #include <fcntl.h>
 #include <grp.h>
@@ -122,6 +122,16 @@ static void describe(const struct kftp_info *info) {
         doctor_ok("interface", "version %u:%s", info->abi, text);
 }
 
+/* Whether word is one of those in text, between which are spaces. */
+static bool has_word(const char *text, const char *word) {
+        size_t n = strlen(word);
+
+        for (const char *p = text; (p = strstr(p, word)); p += n)
+                if ((p == text || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0'))
+                        return true;
+        return false;
+}
+
 static void ask_device(Doctor *d) {
         struct kftp_info info = { .size = sizeof(info) };
 
@@ -131,8 +141,11 @@ static void ask_device(Doctor *d) {
         else if (info.abi != KFTP_ABI_VERSION)
                 doctor_fail(d, "interface", mend_reload(),
                             "the module speaks version %u, this program version %d", info.abi, KFTP_ABI_VERSION);
-        else
+        else {
+                d->answers = true;
+                d->has_tls = info.features & KFTP_FEATURE_TLS;
                 describe(&info);
+        }
 }
 
 /* The group is what udev's rule gives the node; of a user who is not in it, the check before has told. */
@@ -156,4 +169,23 @@ void doctor_check_device(Doctor *d) {
                 doctor_fail(d, "device", "sudo udevadm trigger --subsystem-match=misc", "%s is missing", KFTP_DEVICE);
         else
                 doctor_fail(d, "device", "sudo dmesg | grep kftp", "%s cannot be opened: %s", KFTP_DEVICE, strerror(errno));
+}
+
+/*
+ * FTPS needs the kernel's own TLS, and its module loaded: whoever may not load modules gets it from nowhere. A kernel
+ * that has none is as good as any for the rest.
+ */
+void doctor_check_tls(Doctor *d) {
+        _cleanup_free_ char *protocols = doctor_read_line("/proc/sys/net/ipv4/tcp_available_ulp");
+        struct utsname kernel = {};
+
+        if (!d->answers)
+                return;
+        (void) uname(&kernel);
+        if (!d->has_tls)
+                doctor_note("tls", "the kernel %s has no TLS (CONFIG_TLS): no ftps:// and no --tls; FTP without it works", kernel.release);
+        else if (protocols && !has_word(protocols, "tls"))
+                doctor_fail(d, "tls", "sudo modprobe tls", "the kernel's module tls is not loaded: no ftps:// and no --tls");
+        else
+                doctor_ok("tls", "the kernel %s has TLS", kernel.release);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* kftp doctor: user space's side. May this user, does the daemon run, are its directories there? */
+/* kftp doctor: user space's side. May this user, does the daemon run, are its directories and root certificates there? */
 
+#include <gnutls/gnutls.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -111,4 +112,22 @@ void doctor_check_directories(Doctor *d) {
                 else
                         doctor_ok("directory", "%s, for %s", directories[i].path, directories[i].what);
         }
+}
+
+/* As the library looks for them. Whose servers have certificates of his own making needs none. */
+void doctor_check_certificates(Doctor *d) {
+        gnutls_certificate_credentials_t credentials;
+        int n;
+
+        if (d->answers && !d->has_tls)
+                return;
+        if (gnutls_certificate_allocate_credentials(&credentials) < 0)
+                return;
+        n = gnutls_certificate_set_x509_system_trust(credentials);
+        gnutls_certificate_free_credentials(credentials);
+        if (n > 0)
+                doctor_ok("certificates", "%d root certificates, by which TLS servers are verified", n);
+        else
+                doctor_note("certificates", "no root certificates are installed: TLS servers are verified by --ca only "
+                            "(sudo apt install ca-certificates)");
 }

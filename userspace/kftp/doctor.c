@@ -115,6 +115,8 @@ int verb_doctor(int argc, char **argv) {
                 doctor_check_version,
                 doctor_check_group,
                 doctor_check_device,
+                doctor_check_tls,
+                doctor_check_certificates,
                 doctor_check_daemon,
                 doctor_check_directories,
         };

@@ -8,6 +8,8 @@ typedef struct Doctor {
         unsigned failed;
         bool module_loaded;
         int device_fd;
+        bool has_tls;                   /* the module says that it can */
+        bool answers;                   /* the device does, so that this is known */
 } Doctor;
 
 /* One line each. mend, on a second line, is the command that helps. */
@@ -24,6 +26,8 @@ char *doctor_ask(const char *const *argv);
 void doctor_check_module(Doctor *d);
 void doctor_check_version(Doctor *d);
 void doctor_check_device(Doctor *d);
+void doctor_check_tls(Doctor *d);
+void doctor_check_certificates(Doctor *d);
 void doctor_check_group(Doctor *d);
 void doctor_check_daemon(Doctor *d);
 void doctor_check_directories(Doctor *d);
