@@ -75,10 +75,13 @@ def test_without_netrc(kftp, server, home_directory):
 
 
 def test_a_file_that_others_may_read(kftp, server, home_directory):
+    """Its passwords are not used: that is an error for whoever needs one, and none for whoever has named nobody."""
     (home_directory / ".netrc").chmod(0o644)
-    failed = get(kftp, server, home_directory).assert_failed(2)
+    failed = get(kftp, server, home_directory, user="one").assert_failed(2)
     assert "chmod 0600" in failed.stderr and "first" not in failed.stderr
     assert server.commands == []
+    get(kftp, server, home_directory).assert_done()
+    assert logins(server)[0] == "USER anonymous"
 
 
 def test_a_mistake(kftp, server, home_directory):

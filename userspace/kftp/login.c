@@ -28,14 +28,17 @@ static int find_proxy(Run *run, KftpFailure *f) {
         return fail(f, KFTP_CLASS_USAGE, r, text);
 }
 
-/* netrc, where nobody has asked for it: a mistake in the user's own file is no reason to fail. */
+/*
+ * netrc, where nobody has asked for it: a mistake in the user's own file is no reason to fail, and neither is a password
+ * in it that is not used because others may read it. That one is told to whoever watches: he is not who he expects to be.
+ */
 static int find_unasked(const Run *run, const char *host, const char *user, KftpLogin *ret, KftpFailure *f) {
         KftpFailure own = {};
         int r;
 
         r = kftp_netrc_find(run->arguments.netrc, host, user, ret, &own);
-        if (!run->arguments.netrc && (r == -EINVAL || r == -EFBIG)) {
-                if (run->arguments.verbose)
+        if (!run->arguments.netrc && (r == -EINVAL || r == -EFBIG || r == -EPERM)) {
+                if (run->arguments.verbose || (r == -EPERM && run_is_chatty(run)))
                         fprintf(stderr, "* %s; going on without this file\n", strempty(own.text));
                 kftp_failure_done(&own);
                 return 0;
