@@ -509,6 +509,7 @@ int kftp_connection_open(KftpConnection **ret, const KftpUrl *url, const KftpOpt
         KftpConnection *c;
 
         fake_server.connections++;
+        fake_server.tls_mode = url->implicit_tls ? KFTP_TLS_IMPLICIT : o->tls.mode;
         fake_server.proxy_login[0] = '\0';
         if (o->proxy && o->proxy->user)
                 (void) snprintf(fake_server.proxy_login, sizeof(fake_server.proxy_login), "%s:%s", o->proxy->user, strempty(o->proxy->password));

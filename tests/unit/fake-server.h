@@ -31,6 +31,7 @@ typedef struct FakeServer {
         char *log;                      /* "SIZE x\n" for each request */
         uint64_t feat;                  /* KFTP_FEAT_* */
         unsigned connections;           /* opened */
+        enum kftp_tls_mode tls_mode;    /* of the last one */
         char proxy_login[64];           /* "USER:PASSWORD" for the proxy of the last one; "": none */
 
         bool no_size;                   /* SIZE: 500 */

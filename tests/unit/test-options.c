@@ -16,6 +16,7 @@
 #include "util.h"
 
 #define ARGUMENTS_MAX 16
+#define PIN "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 /* Splits "get -c URL" at its spaces, as a shell would. */
 static int parse(const char *line, Arguments *ret, char **error) {
@@ -69,6 +70,8 @@ static void test_defaults(void **state) {
         assert_null(a.password_file);
         assert_int_equal(a.timeout_usec, 0);
         assert_int_equal(a.retries, KFTP_RETRIES_DEFAULT);
+        assert_false(a.tls_mode.given || a.tls.insecure);
+        assert_null(arguments_find_tls_option(&a));
 }
 
 static void test_everything(void **state) {
@@ -107,6 +110,44 @@ static void test_streams(void **state) {
         /* from the first byte to the last is the whole file, which can be resumed */
         a = parse_good("get -c --range=0- ftp://h/f");
         assert_true(a.resume);
+}
+
+static void test_tls(void **state) {
+        static const struct {
+                const char *word;
+                enum kftp_tls_mode mode;
+        } modes[] = {
+                { "no",       KFTP_TLS_NONE          },
+                { "auto",     KFTP_TLS_OPPORTUNISTIC },
+                { "require",  KFTP_TLS_REQUIRED      },
+                { "implicit", KFTP_TLS_IMPLICIT      },
+        };
+        static const char *const about[] = { "--ca=/c", "--cert=/c", "--pin=" PIN, "--tls-min=1.2", "--insecure" };
+        Arguments a = parse_good("get --tls=require --ca=/ca --cert=/cert --key=/key --pin=" PIN ";" PIN " --tls-min=1.3 --insecure ftp://h/f");
+        char line[200];
+
+        (void) state;
+        assert_true(a.tls_mode.given && a.tls_mode.mode == KFTP_TLS_REQUIRED);
+        assert_string_equal(a.tls.ca_file, "/ca");
+        assert_string_equal(a.tls.certificate_file, "/cert");
+        assert_string_equal(a.tls.key_file, "/key");
+        assert_string_equal(a.tls.pin, PIN ";" PIN);
+        assert_int_equal(a.tls.min_version, 0x0304);
+        assert_true(a.tls.insecure);
+        for (size_t i = 0; i < ELEMENTS(modes); i++) {
+                (void) snprintf(line, sizeof(line), "get --tls=%s ftp://h/f", modes[i].word);
+                a = parse_good(line);
+                assert_true(a.tls_mode.given && a.tls_mode.mode == modes[i].mode);
+                assert_null(arguments_find_tls_option(&a));
+        }
+        for (size_t i = 0; i < ELEMENTS(about); i++) {
+                (void) snprintf(line, sizeof(line), "get %s ftp://h/f", about[i]);
+                a = parse_good(line);
+                assert_non_null(arguments_find_tls_option(&a));
+                assert_memory_equal(arguments_find_tls_option(&a), about[i], strcspn(about[i], "="));
+        }
+        assert_int_equal(a.tls.min_version, 0);
+        assert_int_equal(parse_good("get --tls-min=1.2 ftp://h/f").tls.min_version, 0x0303);
 }
 
 static void test_order(void **state) {
@@ -162,6 +203,11 @@ static const struct {
         { "get -cx a",                          "unknown option -x"                     },
         { "get --tls=on a",                     "--tls=on:"                             },
         { "get a --tls",                        "--tls needs a value"                   },
+        { "get --tls-min=1.1 a",                "--tls-min=1.1: not 1.2 or 1.3"         },
+        { "get --tls-min= a",                   "--tls-min=:"                           },
+        { "get --key=/k a",                     "--key without --cert"                  },
+        { "get --pin=sha1//AAAA a",             "--pin=sha1//AAAA: "                    },
+        { "get --pin= a",                       "--pin=: "                              },
         { "get a --user",                       "--user needs a value"                  },
         { "get --json=yes a",                   "takes no value"                        },
         { "get --timeout=0 a",                  "--timeout=0:"                          },
@@ -268,6 +314,7 @@ int main(void) {
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_everything),
                 cmocka_unit_test(test_streams),
+                cmocka_unit_test(test_tls),
                 cmocka_unit_test(test_order),
                 cmocka_unit_test(test_bad),
                 cmocka_unit_test(test_several_urls),

@@ -11,6 +11,7 @@
 #include "util.h"
 
 #define ARGUMENTS_MAX 16
+#define PIN "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 static int set_up(void **state) {
         int r = test_directory_set_up(state) || fake_server_set_up(state);
@@ -86,6 +87,21 @@ static void test_mistake_in_own_netrc(void **state) {
         assert_int_equal(call("get ftp://u@h/a"), KFTP_CLASS_USAGE);
 }
 
+/* Nobody needs its password, unless he names the user or the file. */
+static void test_own_netrc_that_others_may_read(void **state) {
+        (void) state;
+        fake_server_add("a", "x");
+        test_write_file(".netrc", "machine h login u password p\n");
+        assert_int_equal(chmod(".netrc", 0644), 0);
+        assert_int_equal(call("get ftp://h/a"), 0);
+        assert_int_equal(call("get -v ftp://h/a"), 0);
+        assert_int_equal(call("get --proxy=http://h:3128 ftp://g/a"), 0);
+        assert_int_equal(call("get --netrc=.netrc ftp://h/a"), KFTP_CLASS_USAGE);
+        assert_int_equal(call("get ftp://u@h/a"), KFTP_CLASS_USAGE);
+        assert_int_equal(chmod(".netrc", 0600), 0);
+        assert_int_equal(call("get ftp://u@h/a"), 0);
+}
+
 /* The entry for everybody is for FTP servers, not for a proxy. */
 static void test_default_entry_is_not_for_proxies(void **state) {
         (void) state;
@@ -124,21 +140,61 @@ static void test_two_files_of_one_name(void **state) {
         assert_true(stat("a", &st) >= 0 && st.st_size == 3);
 }
 
-/* ---- What this version does not have --------------------------------------------------------- */
+/* ---- TLS ------------------------------------------------------------------------------------- */
 
-static void test_tls_options(void **state) {
+/* What contradicts itself is refused, whatever stands beside it. */
+static void test_tls_contradictions(void **state) {
+        static const char *const lines[] = {
+                "get --tls=no ftps://h/a",
+                "get --tls=auto ftps://h/a",
+                "ls --tls=no ftps://h/",
+                "rm ftps://h/a ftp://h/b --tls=no",
+                "get --ca=ca ftp://h/a",
+                "cat --insecure ftp://h/a",
+                "mkdir --pin=" PIN " --tls=no ftp://h/a",
+                "mv --cert=cert ftp://h/a b",
+                "get --tls-min=1.3 ftp://h/a",
+                "rm --insecure ftps://h/a ftp://h/b",
+                "get --tls=yes ftp://h/a",
+                "get --tls= ftp://h/a",
+        };
+
         (void) state;
         fake_server_add("a", "x");
-        assert_int_equal(call("get --tls=no --no-pipelining ftp://h/a"), 0);
-        assert_int_equal(fake_server.connections, 1);
-        assert_int_equal(call("get --tls=require ftp://h/a"), KFTP_CLASS_TLS);
-        assert_int_equal(call("ls --tls=implicit ftp://h/"), KFTP_CLASS_TLS);
-        assert_int_equal(call("rm --tls=auto ftp://h/a"), KFTP_CLASS_TLS);
-        assert_int_equal(call("get --ca=file ftp://h/a"), KFTP_CLASS_TLS);
-        assert_int_equal(call("cat --insecure ftp://h/a"), KFTP_CLASS_TLS);
-        assert_int_equal(call("get --tls=yes ftp://h/a"), KFTP_CLASS_USAGE);
-        assert_int_equal(call("get --tls= ftp://h/a"), KFTP_CLASS_USAGE);
-        assert_int_equal(fake_server.connections, 1);
+        for (size_t i = 0; i < ELEMENTS(lines); i++)
+                assert_int_equal(call(lines[i]), KFTP_CLASS_USAGE);
+        assert_int_equal(fake_server.connections, 0);
+}
+
+static void test_tls_modes(void **state) {
+        static const struct {
+                const char *line;
+                enum kftp_tls_mode mode;
+        } good[] = {
+                { "get --tls=no --no-pipelining ftp://h/a .",           KFTP_TLS_NONE          },
+                { "get --tls=auto ftp://h/a .",                         KFTP_TLS_OPPORTUNISTIC },
+                { "get --tls=require ftp://h/a .",                      KFTP_TLS_REQUIRED      },
+                { "get --tls=implicit ftp://h/a .",                     KFTP_TLS_IMPLICIT      },
+                { "get ftps://h/a .",                                   KFTP_TLS_IMPLICIT      },
+                { "get --tls=implicit ftps://h/a .",                    KFTP_TLS_IMPLICIT      },
+                { "get --insecure --pin=" PIN " --tls-min=1.3 ftps://h/a .", KFTP_TLS_IMPLICIT },
+        };
+
+        (void) state;
+        fake_server_add("a", "x");
+        for (size_t i = 0; i < ELEMENTS(good); i++) {
+                assert_int_equal(call(good[i].line), 0);
+                assert_int_equal(fake_server.tls_mode, good[i].mode);
+        }
+}
+
+/* They are looked at before anybody is connected to. */
+static void test_tls_files(void **state) {
+        (void) state;
+        fake_server_add("a", "x");
+        assert_int_equal(call("get --ca=missing ftps://h/a ."), KFTP_CLASS_LOCAL);
+        assert_int_equal(call("get --cert=missing ftps://h/a ."), KFTP_CLASS_LOCAL);
+        assert_int_equal(fake_server.connections, 0);
 }
 
 #define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -147,8 +203,11 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 WITH_SERVER(test_refused_password_is_tried_once),
                 WITH_SERVER(test_mistake_in_own_netrc),
+                WITH_SERVER(test_own_netrc_that_others_may_read),
                 WITH_SERVER(test_default_entry_is_not_for_proxies),
-                WITH_SERVER(test_tls_options),
+                WITH_SERVER(test_tls_contradictions),
+                WITH_SERVER(test_tls_modes),
+                WITH_SERVER(test_tls_files),
                 WITH_SERVER(test_bad_url_behind_good_ones),
                 WITH_SERVER(test_two_files_of_one_name),
         };

@@ -64,7 +64,7 @@ int verb_ls(int argc, char **argv) {
                 return class;
         if (run.arguments.n_words != 1)
                 return usage_error(run.arguments.n_words == 0 ? "the URL is missing" : "too many arguments; one URL");
-        class = run_parse_url(run.arguments.words[0], &url);
+        class = run_parse_url(&run, run.arguments.words[0], &url);
         if (class == 0)
                 class = run_begin(&run);
         if (class == 0)

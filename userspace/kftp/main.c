@@ -64,7 +64,7 @@ static int show_help(void) {
                "      --help                  This text; after a command, its options only\n"
                "      --version               The version\n"
                "\n"
-               "A URL is ftp://[USER@]HOST[:PORT]/PATH, PATH relative to the login directory.\n"
+               "A URL is ftp://[USER@]HOST[:PORT]/PATH, PATH relative to the login directory; or ftps://, with TLS.\n"
                "kftp(1) has the details and the exit codes.\n");
         return flush_help();
 }

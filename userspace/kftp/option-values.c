@@ -19,16 +19,40 @@ int option_flag(const char *text, void *where, char **error) {
 }
 
 int option_tls(const char *text, void *where, char **error) {
-        static const char *const with[] = { "auto", "require", "implicit" };
+        static const char *const modes[] = {
+                [KFTP_TLS_NONE] = "no",
+                [KFTP_TLS_OPPORTUNISTIC] = "auto",
+                [KFTP_TLS_REQUIRED] = "require",
+                [KFTP_TLS_IMPLICIT] = "implicit",
+        };
 
-        for (size_t i = 0; i < ELEMENTS(with); i++)
-                if (streq(text, with[i]))
-                        return option_needs_tls(text, where, error);
-        return streq(text, "no") ? 0 : option_complain(error, "--tls=%s: not no, auto, require or implicit", text);
+        for (unsigned i = 0; i < ELEMENTS(modes); i++)
+                if (streq(text, modes[i])) {
+                        *(OptionalTls *) where = (OptionalTls) { .given = true, .mode = i };
+                        return 0;
+                }
+        return option_complain(error, "--tls=%s: not no, auto, require or implicit", text);
 }
 
-int option_needs_tls(const char *text, void *where, char **error) {
-        return option_flag(text, where, error);
+int option_tls_min(const char *text, void *where, char **error) {
+        uint16_t *version = where;
+
+        if (streq(text, "1.2"))
+                *version = 0x0303;
+        else if (streq(text, "1.3"))
+                *version = 0x0304;
+        else
+                return option_complain(error, "--tls-min=%s: not 1.2 or 1.3", text);
+        return 0;
+}
+
+int option_pin(const char *text, void *where, char **error) {
+        _cleanup_free_ char *reason = NULL;
+
+        *(const char **) where = text;
+        if (kftp_tls_pin_check(text, &reason) < 0)
+                return option_complain(error, "--pin=%s: %s", text, strempty(reason));
+        return 0;
 }
 
 int option_text(const char *text, void *where, char **error) {

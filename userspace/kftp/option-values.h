@@ -3,8 +3,9 @@
 
 /* How options take their values: see struct Option. where is of the type that stands behind the name. */
 int option_flag(const char *text, void *where, char **error);           /* bool */
-int option_tls(const char *text, void *where, char **error);            /* bool: wanted */
-int option_needs_tls(const char *text, void *where, char **error);      /* the same, whatever the value */
+int option_tls(const char *text, void *where, char **error);            /* OptionalTls */
+int option_tls_min(const char *text, void *where, char **error);        /* uint16_t, as in TLS */
+int option_pin(const char *text, void *where, char **error);            /* const char * */
 int option_text(const char *text, void *where, char **error);           /* const char * */
 int option_user(const char *text, void *where, char **error);           /* const char * */
 int option_active(const char *text, void *where, char **error);         /* enum kftp_data_mode */

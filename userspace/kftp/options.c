@@ -51,12 +51,20 @@ static const Option options[] = {
           "Further attempts after a failure that may pass (default 3)" },
         { "limit-rate",    0,   "RATE",    VERB_ALL,            option_rate,      AT(limit_rate),
           "Move at most RATE bytes per second; K, M and G stand for powers of 1024" },
-        { "tls",           0,   "no",      VERB_ALL,            option_tls,       AT(tls),
-          "Without TLS, as always: this version has none (auto, require, implicit fail)" },
-        { "ca",            0,   "FILE",    VERB_ALL,            option_needs_tls, AT(tls),
-          "Fails: this version has no TLS" },
-        { "insecure",      0,   NULL,      VERB_ALL,            option_needs_tls, AT(tls),
-          "Fails: this version has no TLS" },
+        { "tls",           0,   "MODE",    VERB_ALL,            option_tls,       AT(tls_mode),
+          "Encrypt: no, auto (if the server can), require or implicit; ftps:// is implicit" },
+        { "ca",            0,   "FILE",    VERB_ALL,            option_text,      AT(tls.ca_file),
+          "Trust the certificates in FILE instead of the system's" },
+        { "cert",          0,   "FILE",    VERB_ALL,            option_text,      AT(tls.certificate_file),
+          "Show the server this certificate of ours" },
+        { "key",           0,   "FILE",    VERB_ALL,            option_text,      AT(tls.key_file),
+          "The key of that certificate, if it is not in the same file" },
+        { "pin",           0,   "PIN",     VERB_ALL,            option_pin,       AT(tls.pin),
+          "The server's key has to be this one: sha256//BASE64, or several with ; between" },
+        { "tls-min",       0,   "VERSION", VERB_ALL,            option_tls_min,   AT(tls.min_version),
+          "At least this version of TLS: 1.2 (the default) or 1.3" },
+        { "insecure",      0,   NULL,      VERB_ALL,            option_flag,      AT(tls.insecure),
+          "Trust whatever certificate the server has: no protection from who sits between" },
         { "no-pipelining", 0,   NULL,      VERB_ALL,            option_flag,      AT(no_pipelining),
           "Send each command after the reply to the one before, as always" },
         { "verbose",       'v', NULL,      VERB_ALL,            option_flag,      AT(verbose),
@@ -187,10 +195,23 @@ int arguments_parse(int argc, char **argv, unsigned verb, Arguments *ret, char *
                 if (r < 0)
                         return r;
         }
+        if (a.tls.key_file && !a.tls.certificate_file)
+                return option_complain(error, "--key without --cert: the key is that of a certificate, which --cert=FILE names");
         a.words = argv + optind;        /* argv ends with NULL */
         a.n_words = (unsigned) (argc - optind);
         *ret = a;
         return 0;
+}
+
+const char *arguments_find_tls_option(const Arguments *a) {
+        const KftpTlsOptions *tls = &a->tls;
+
+        return tls->ca_file ? "--ca"
+                : tls->certificate_file ? "--cert"
+                : tls->pin ? "--pin"
+                : tls->min_version != 0 ? "--tls-min"
+                : tls->insecure ? "--insecure"
+                : NULL;
 }
 
 static void write_help(FILE *f, const Option *o) {

@@ -25,6 +25,12 @@ typedef struct OptionalMode {
         unsigned mode;
 } OptionalMode;
 
+/* --tls; not given: as the URL says. */
+typedef struct OptionalTls {
+        bool given;
+        enum kftp_tls_mode mode;
+} OptionalTls;
+
 /* What stands behind a verb, checked. Strings are argv's. */
 typedef struct Arguments {
         char **words;                   /* those that are no options, in order; ends with NULL */
@@ -33,7 +39,6 @@ typedef struct Arguments {
         /* all verbs */
         bool verbose;
         bool quiet;
-        bool tls;                       /* wanted, which this version does not have */
         bool no_pipelining;             /* means nothing */
         enum kftp_data_mode data_mode;
         struct kftp_addr source;        /* family 0: none given */
@@ -46,6 +51,8 @@ typedef struct Arguments {
         uint64_t timeout_usec;          /* 0: default */
         unsigned retries;
         uint64_t limit_rate;            /* 0: none */
+        OptionalTls tls_mode;
+        KftpTlsOptions tls;             /* the rest of it */
 
         /* get, put, cat */
         KftpPart part;
@@ -82,6 +89,9 @@ int arguments_parse(int argc, char **argv, unsigned verb, Arguments *ret, char *
 
 /* For a parser of its own: stores the sentence and returns -EINVAL. */
 int option_complain(char **error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The first of the options that are about TLS and not --tls itself, "--ca" for example; NULL: there is none. */
+const char *arguments_find_tls_option(const Arguments *a);
 
 /* Writes a line for each option that these verbs, and no others, have in common; or, exact false, for each of any. */
 void options_help(FILE *f, unsigned verbs, bool exact);

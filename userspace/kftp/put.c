@@ -133,7 +133,7 @@ static int put_all(Run *run, const KftpUrl *url, const PutWords *w) {
                 int class = put(run, run->arguments.words[i], url, w);
 
                 if (class != 0 && (w->n_files == 1 || class == KFTP_CLASS_INTERRUPTED || class == KFTP_CLASS_DEVICE
-                                   || class == KFTP_CLASS_AUTH))
+                                   || class == KFTP_CLASS_AUTH || class == KFTP_CLASS_TLS))
                         return class;
                 failed += class != 0;
         }
@@ -152,7 +152,7 @@ int verb_put(int argc, char **argv) {
                 return class;
         if (put_words(&run.arguments, &w, &error) < 0)
                 return usage_error("%s", strempty(error));
-        class = run_parse_url(w.url, &url);
+        class = run_parse_url(&run, w.url, &url);
         if (class == 0)
                 class = run_begin(&run);
         if (class == 0)

@@ -15,10 +15,11 @@ static json_t *text_or_null(const char *text) {
 }
 
 int report_json(const char *url, const KftpResult *result) {
+        _cleanup_free_ char *tls = kftp_format_tls(result);
         const KftpFailure *f = &result->failure;
         json_auto_t *root = NULL;
 
-        root = json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:I, s:o, s:s, s:o}",
+        root = json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:I, s:o, s:o, s:s, s:o}",
                          "url", text_or_null(url),
                          "path", text_or_null(result->local),
                          "bytes", (json_int_t) result->bytes,
@@ -28,6 +29,7 @@ int report_json(const char *url, const KftpResult *result) {
                          "reply", text_or_null(result->reply_text),
                          "attempts", (json_int_t) result->attempts,
                          "sha256", text_or_null(result->sha256),
+                         "tls", text_or_null(tls),
                          "result", kftp_class_name(f->class),
                          "error", f->class == KFTP_CLASS_OK ? json_null() : text_or_null(strempty(f->text)));
         if (!root)

@@ -60,10 +60,11 @@ static void show_connected(void *userdata, const struct kftp_addr *local, const 
 
 void run_show_data_connection(const Run *run, const KftpResult *r) {
         _cleanup_free_ char *local = kftp_address_format(&r->data_local), *peer = kftp_address_format(&r->data_peer);
+        _cleanup_free_ char *tls = r->data_tls.version != 0 ? kftp_tls_format(&r->data_tls) : NULL;
 
         if (run->arguments.verbose && r->data_peer.family != 0)
-                fprintf(stderr, "* data connection: %s %s %s (%s)\n", strempty(local), r->data_active ? "<-" : "->",
-                        strempty(peer), r->data_active ? "active" : "passive");
+                fprintf(stderr, "* data connection: %s %s %s (%s%s%s)\n", strempty(local), r->data_active ? "<-" : "->",
+                        strempty(peer), r->data_active ? "active" : "passive", tls ? ", " : "", strempty(tls));
 }
 
 static void show_progress(void *userdata, const KftpProgress *p) {
@@ -120,12 +121,23 @@ int run_parse(Run *run, unsigned verb, int argc, char **argv) {
 
         *run = (Run) { .verb = argv[0], .tty = isatty(STDERR_FILENO) };
         r = arguments_parse(argc, argv, verb, &run->arguments, &error);
-        if (r < 0)
-                return usage_error("%s", error ?: strerror(-r));
-        if (!run->arguments.tls)
-                return 0;
-        fprintf(stderr, "kftp: this version has no TLS, so nothing was sent: leave --tls, --ca and --insecure out, or say --tls=no\n");
-        return KFTP_CLASS_TLS;
+        return r < 0 ? usage_error("%s", error ?: strerror(-r)) : 0;
+}
+
+/* Before anything is sent: what is wrong with the files is no server's fault. And who trusts anybody shall see it. */
+static int check_tls(const Arguments *a) {
+        const KftpTlsOptions *tls = &a->tls;
+        KftpFailure failure = {};
+        int class = 0;
+
+        if ((tls->ca_file || tls->certificate_file) && kftp_tls_check(tls, &failure) < 0) {
+                fprintf(stderr, "kftp: %s\n", strempty(failure.text));
+                class = (int) failure.class;
+        } else if (tls->insecure && !tls->pin)
+                fprintf(stderr, "kftp: warning: --insecure: the server's certificate is not verified, so whoever sits on the path "
+                        "can read and change everything, the password included\n");
+        kftp_failure_done(&failure);
+        return class;
 }
 
 int run_begin(Run *run) {
@@ -141,8 +153,14 @@ int run_begin(Run *run) {
                 .limit_rate = a->limit_rate,
                 .verify = a->verify,
                 .callbacks = callbacks(run),
+                .tls = a->tls,
         };
         int r;
+
+        r = check_tls(a);
+        if (r != 0)
+                return r;
+        options.tls.mode = a->tls_mode.mode;
 
         r = control ? 0 : kftp_control_new(&control);
         if (r >= 0)
@@ -164,13 +182,30 @@ void run_end(Run *run) {
         free(run->refused);
 }
 
-int run_parse_url(const char *text, KftpUrl *ret) {
+/* The options are for all URLs, and each of them has to make sense of them. */
+static int agree_on_tls(const Arguments *a, KftpUrl *url) {
+        const char *option = arguments_find_tls_option(a);
+        enum kftp_tls_mode mode = a->tls_mode.mode;
+        _cleanup_free_ char *reason = NULL;
+        int r;
+
+        r = kftp_tls_resolve(url, &mode, a->tls_mode.given, &reason);
+        if (r < 0)
+                return usage_error("%s", reason ?: strerror(-r));
+        if (!option || mode != KFTP_TLS_NONE)
+                return 0;
+        if (a->tls_mode.given)
+                return usage_error("%s is about TLS, and --tls=no is without: leave one of them out", option);
+        return usage_error("%s is about TLS, and ftp:// alone is without: add --tls=require, or write ftps://", option);
+}
+
+int run_parse_url(const Run *run, const char *text, KftpUrl *ret) {
         _cleanup_free_ char *error = NULL, *escaped = NULL;
         int r;
 
         r = kftp_url_parse(text, ret, &error);
         if (r >= 0)
-                return 0;
+                return agree_on_tls(&run->arguments, ret);
         escaped = error ? kftp_escape(error, strlen(error)) : NULL;
         fprintf(stderr, "kftp: bad URL: %s\n", escaped ?: strerror(-r));
         return KFTP_CLASS_USAGE;
@@ -178,7 +213,7 @@ int run_parse_url(const char *text, KftpUrl *ret) {
 
 int run_parse_urls(const Run *run, unsigned n, KftpUrl *urls) {
         for (unsigned i = 0; i < n; i++) {
-                int class = run_parse_url(run->arguments.words[i], &urls[i]);
+                int class = run_parse_url(run, run->arguments.words[i], &urls[i]);
 
                 if (class != 0)
                         return class;

@@ -29,8 +29,11 @@ int run_parse(Run *run, unsigned verb, int argc, char **argv);
 int run_begin(Run *run);
 void run_end(Run *run);
 
-/* Parses a URL of the arguments. 0, or an exit code after a message; free with kftp_url_done. */
-int run_parse_url(const char *text, KftpUrl *ret);
+/*
+ * Parses a URL of the arguments, and looks whether what the options say of TLS goes together with it. 0, or an exit
+ * code after a message; free with kftp_url_done.
+ */
+int run_parse_url(const Run *run, const char *text, KftpUrl *ret);
 
 /* The same of the first n words; urls are zeroed before. */
 int run_parse_urls(const Run *run, unsigned n, KftpUrl *urls);
@@ -48,7 +51,7 @@ void run_note_refusal(Run *run, const KftpResult *result);
 /* Whether to show a line about what went well. */
 bool run_is_chatty(const Run *run);
 
-/* "* data connection: ...", if the dialogue is shown. */
+/* "* data connection: ...", with its TLS, if the dialogue is shown. */
 void run_show_data_connection(const Run *run, const KftpResult *result);
 
 /* "kftp: TEXT (2 attempts)TAIL" on stderr; tail may be NULL. Returns the failure's class, the exit code. */

@@ -60,7 +60,7 @@ int verb_quote(int argc, char **argv) {
         command = join(run.arguments.words + 1);
         if (!command)
                 return KFTP_CLASS_OTHER;
-        class = run_parse_url(run.arguments.words[0], &url);
+        class = run_parse_url(&run, run.arguments.words[0], &url);
         if (class == 0)
                 class = run_begin(&run);
         if (class == 0)
