@@ -51,7 +51,7 @@ int option_pin(const char *text, void *where, char **error) {
 
         *(const char **) where = text;
         if (kftp_tls_pin_check(text, &reason) < 0)
-                return option_complain(error, "--pin=%s: %s", text, strempty(reason));
+                return option_complain(error, "--pin: %s", strempty(reason));
         return 0;
 }
 
