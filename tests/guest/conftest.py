@@ -17,6 +17,7 @@ import pytest
 TESTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS))
 
+import kftpd  # noqa: E402
 import support  # noqa: E402
 from servers import real  # noqa: E402
 from servers.certificates import Certificates  # noqa: E402
@@ -246,3 +247,13 @@ def kftp(password_file, target):
     command = support.Command(password_file, target)
     yield command
     command.end_all()
+
+
+@pytest.fixture
+def daemon(tmp_path, password_file):
+    daemon = kftpd.Daemon(tmp_path, password_file)
+    yield daemon
+    if daemon.process and daemon.process.poll() is None:
+        daemon.process.kill()
+        daemon.process.wait()
+    shutil.rmtree(tmp_path, ignore_errors=True)
