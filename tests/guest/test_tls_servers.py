@@ -65,3 +65,20 @@ def test_a_data_connection_with_a_session_of_its_own_is_refused(name, version, s
     with pytest.raises((ftplib.Error, OSError, EOFError)):
         fetch_twice(server, certificates, False)
     assert re.search(r"(?i)(no|not).*reuse", server.log_text(mark))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", ALL)
+def test_clients_need_a_certificate_where_told(name, version, servers, certificates, home):
+    write_pattern(home / "file", 1000)
+    server = servers.get(name, Settings(certificates.good.pem, version=version, client_ca=certificates.ca))
+    context = ssl.create_default_context(cafile=certificates.ca)
+    mark = server.mark()
+    for refused in (None, certificates.strange_client):
+        if refused:
+            context.load_cert_chain(refused.pem)
+        with pytest.raises((ssl.SSLError, OSError, EOFError)):
+            Client(server, context, True)
+    assert not [line for line in server.commands(mark) if line.startswith("USER")]
+    context.load_cert_chain(certificates.client.pem)
+    Client(server, context, True).close()

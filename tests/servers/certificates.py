@@ -123,6 +123,7 @@ class Certificates:
         authority, stranger = Authority(directory), Authority(directory / "stranger", "Authority that nobody knows")
         self.ca, self.unknown_ca = authority.path, stranger.path
         self.good = authority.server("good")
+        self.only_localhost = authority.server("only-localhost", ["localhost"])
         self.other_key = authority.server("other-key")
         self.bad = {
             "wrong-host": authority.server("wrong-host", ["elsewhere.example", "192.0.2.1"]),

@@ -218,10 +218,11 @@ class Proftpd(Server):
         """It insists on resumed sessions for data connections, which is its default."""
         if not self.tls:
             return ""
-        clients = f"TLSVerifyClient on\nTLSCACertificateFile {self.tls.client_ca}\n" if self.tls.client_ca else ""
+        clients = f"TLSVerifyClient on\nTLSCACertificateFile {self.tls.client_ca}" if self.tls.client_ca else ""
         versions = f"TLSv{self.tls.version}" if self.tls.version else "TLSv1.2 TLSv1.3"
-        return clients + f"""
+        return f"""
 LoadModule mod_tls.c
+{clients}
 TLSEngine on
 TLSLog {self.log}
 TLSProtocol {versions}
