@@ -74,7 +74,7 @@ class Records:
         self.hash = "sha384" if name.endswith("SHA384") else "sha256"
         self.key_size = 16 if "128" in name else 32
         self.chacha = "CHACHA20" in name
-        self.modern = connection.tls.version() == "TLSv1.3"
+        self.modern = name.startswith("TLS_")  # 1.3; its version ssl tells only after the handshake
         self.number = connection.sent
         secrets = self._secrets(connection)
         if self.modern:

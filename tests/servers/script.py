@@ -135,6 +135,11 @@ def data(text=None):
     return script(open_data, send_part() if text is None else send(text), end_data)
 
 
+def data_cut(text):
+    """The same, without close_notify."""
+    return script(open_data, send(text), cut_data)
+
+
 def take(size=None):
     """The beginning of an upload, or all of it, which then is the file."""
     def step(session, name):
