@@ -523,6 +523,7 @@ int kftp_connection_open(KftpConnection **ret, const KftpUrl *url, const KftpOpt
         assert_non_null(c);
         c->options = o;
         c->port = url->port;
+        c->tls.mode = url->implicit_tls ? KFTP_TLS_IMPLICIT : o->tls.mode;
         c->host = strdup(url->host);
         c->user = url->user ? strdup(url->user) : NULL;
         c->remote = strdup("fake:21");
@@ -549,6 +550,10 @@ const char *kftp_connection_remote(const KftpConnection *c) {
 void kftp_connection_addresses(const KftpConnection *c, struct kftp_addr *local, struct kftp_addr *peer) {
         *local = c->local;
         *peer = c->peer;
+}
+
+const KftpTlsState *kftp_connection_tls(const KftpConnection *c) {
+        return &c->tls.control;
 }
 
 KftpLearnt *kftp_connection_learnt(KftpConnection *c) {

@@ -92,7 +92,7 @@ static void test_replies(void **state) {
                 KftpReplyClass c;
 
                 print_message("%s\n", replies[i].text);
-                c = kftp_reply_classify(code, replies[i].text, strlen(replies[i].text), replies[i].logged_in, replies[i].bytes);
+                c = kftp_reply_classify(code, replies[i].text, strlen(replies[i].text), replies[i].logged_in, false, replies[i].bytes);
                 assert_int_equal(c.class, replies[i].class);
                 assert_int_equal(c.transient, replies[i].transient);
                 assert_true(!*c.advice || startswith(c.advice, "; "));
@@ -100,12 +100,12 @@ static void test_replies(void **state) {
 }
 
 static void test_reply_without_text(void **state) {
-        KftpReplyClass c = kftp_reply_classify(530, NULL, 0, false, 0);
+        KftpReplyClass c = kftp_reply_classify(530, NULL, 0, false, false, 0);
 
         (void) state;
         assert_int_equal(c.class, KFTP_CLASS_AUTH);
         /* a NUL in the middle hides nothing */
-        c = kftp_reply_classify(530, "530 \0too many", 13, false, 0);
+        c = kftp_reply_classify(530, "530 \0too many", 13, false, false, 0);
         assert_int_equal(c.class, KFTP_CLASS_NETWORK);
 }
 

@@ -77,6 +77,7 @@ int kftp_transfer_attempt(KftpTransfer *t, KftpFailure *f) {
         int r;
 
         kftp_connection_addresses(t->connection, &t->result->local_addr, &t->result->peer);
+        t->result->tls = *kftp_connection_tls(t->connection);
         r = kftp_verify_begin(&v, t->connection, t->options->verify, f);
         if (r < 0)
                 return r;

@@ -94,9 +94,6 @@ static int check_credentials(const KftpUrl *url, const KftpOptions *o, KftpFailu
 }
 
 static int check(const KftpUrl *url, const KftpOptions *o, KftpFailure *f) {
-        if (url->implicit_tls)
-                return kftp_failure_set(f, KFTP_CLASS_TLS, -EPROTONOSUPPORT, false,
-                                        "ftps:// is not supported by this version of kftp; ftp:// is, but it is not encrypted");
         if (kftp_control_cancelled(o->control))
                 return kftp_failure_set(f, KFTP_CLASS_INTERRUPTED, -ECANCELED, false, "interrupted before it began");
         return check_credentials(url, o, f);
@@ -108,7 +105,7 @@ static bool is_for(const KftpClient *c, const KftpUrl *url) {
         const KftpConnection *k = c->connection;
         const char *user = c->options.user;
 
-        return !c->login_changed && k->port == url->port && streq(k->host, url->host) && streq_ptr(user ?: k->user, user ?: url->user);
+        return !c->login_changed && k->port == url->port && url->implicit_tls == (k->tls.mode == KFTP_TLS_IMPLICIT) && streq(k->host, url->host) && streq_ptr(user ?: k->user, user ?: url->user);
 }
 
 /* Whether a connection that was idle for long is still there. */
@@ -170,22 +167,38 @@ static void tell_retry(const KftpClient *c, unsigned n, const KftpFailure *f, ui
                 callbacks->retry(callbacks->userdata, &a);
 }
 
+/* The same URL, as it goes with the mode of TLS that was asked for; what it points to is url's. */
+static int agree(const KftpUrl *url, const KftpOptions *o, KftpUrl *ret, KftpFailure *f) {
+        _cleanup_free_ char *reason = NULL;
+        enum kftp_tls_mode mode = o->tls.mode;
+
+        *ret = *url;
+        if (kftp_tls_resolve(ret, &mode, false, &reason) < 0)
+                return kftp_failure_set(f, KFTP_CLASS_USAGE, -EINVAL, false, "%s", strempty(reason));
+        return 0;
+}
+
 int kftp_client_run(KftpClient *c, const KftpUrl *url, const KftpTask *task, unsigned *ret_attempts, KftpFailure *f) {
         const KftpOptions *o = &c->options;
+        KftpUrl agreed;
+        int e = agree(url, o, &agreed, f);
+
+        if (e < 0)
+                return e;
 
         for (unsigned n = 1;; n++) {
                 uint32_t random = 0;
                 uint64_t delay;
                 int r;
 
-                r = check(url, o, f);
+                r = check(&agreed, o, f);
                 if (r >= 0 && task->prepare)
                         r = task->prepare(task->userdata, f);
                 /* What fails for good before anything is sent is no attempt. */
                 if ((r >= 0 || f->transient) && ret_attempts)
                         *ret_attempts = n;
                 if (r >= 0)
-                        r = attempt(c, url, task, f);
+                        r = attempt(c, &agreed, task, f);
                 if (r >= 0 || !f->transient || n > o->retries)
                         return r;
 

@@ -7,6 +7,7 @@
 #include "dial.h"
 #include "rate.h"
 #include "session.h"
+#include "tls.h"
 
 struct KftpConnection {
         KftpSession session;
@@ -21,6 +22,10 @@ struct KftpConnection {
         bool given_up;                  /* a request was left in the middle */
         uint32_t methods_off;           /* that were told */
         KftpDial dial;                  /* with a proxy */
+        KftpTls tls;
+        char *auth_reply;               /* the server's last word to AUTH or PROT, or NULL */
+        bool auth_asked;                /* the next reply is that */
+        bool data_told;                 /* that data connections are not encrypted, though the control connection is */
         KftpRate rate;
         uint64_t used_usec;             /* when the last request ended */
         unsigned requests;              /* ended, of those since kftp_connection_reuse */
@@ -33,6 +38,28 @@ struct KftpConnection {
 
 /* An event for whoever waits: all but those that kftp_connection_step deals with itself. */
 int kftp_connection_step(KftpConnection *c, const KftpWatch *watch, uint64_t max_bytes, KftpFailure *f);
+
+/* A line of the dialogue: shown, and looked at. */
+void kftp_connection_note_line(KftpConnection *c, const KftpWatch *watch);
+
+/* ---- TLS: connection-tls.c -------------------------------------------------------------------- */
+
+/* Forgets what was learnt of another address. */
+void kftp_connection_tls_begin(KftpConnection *c);
+/* The mode to arm the session with: less than the connection's if the kernel has no TLS and that is good enough. */
+int kftp_connection_tls_mode(const KftpConnection *c, enum kftp_tls_mode *ret, KftpFailure *f);
+/* Looks at the line that is the last event, or at what CONNECTED or a DONE mean. */
+void kftp_connection_tls_line(KftpConnection *c);
+void kftp_connection_tls_connected(KftpConnection *c);
+KftpTlsState kftp_connection_tls_data(KftpConnection *c);
+/* The last event lends a socket. 0: run on; 1: another event has come meanwhile and is now the last. */
+int kftp_connection_tls_event(KftpConnection *c, const KftpWatch *watch, KftpFailure *f);
+/* Whether the end with this error is that of a handshake: then *f says why it failed. */
+bool kftp_connection_tls_explains(const KftpConnection *c, int error, unsigned reply, KftpFailure *f);
+/* Adds to a refusal by the server what had happened in the handshake, if that is what it is about. */
+void kftp_connection_tls_add(const KftpConnection *c, KftpFailure *f);
+
+/* ---- Using it again ---------------------------------------------------------------------------- */
 
 /* Marks the begin of another use of an open connection. */
 void kftp_connection_reuse(KftpConnection *c);

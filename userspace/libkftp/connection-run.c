@@ -23,10 +23,11 @@ struct kftp_submit kftp_request(enum kftp_op op, const char *path) {
         };
 }
 
-static void note_line(KftpConnection *c, const KftpWatch *watch) {
+void kftp_connection_note_line(KftpConnection *c, const KftpWatch *watch) {
         const KftpSession *s = &c->session;
 
         kftp_session_tell_line(s, &c->options->callbacks);
+        kftp_connection_tls_line(c);
         if (s->event.event_flags & KFTP_EVENT_SENT)
                 return;
         c->preliminary = c->preliminary || (s->text_len > 3 && s->text[0] == '1' && isdigit((unsigned char) s->text[1]));
@@ -36,21 +37,30 @@ static void note_line(KftpConnection *c, const KftpWatch *watch) {
 
 int kftp_connection_step(KftpConnection *c, const KftpWatch *watch, uint64_t max_bytes, KftpFailure *f) {
         KftpSession *s = &c->session;
+        bool have_event = false;
 
         for (;;) {
-                int r;
+                int r = 0;
 
                 /* Whether or not the pause was cut short: RUN says how the request ends. */
                 if (s->event.type == KFTP_EVENT_PROGRESS || s->event.type == KFTP_EVENT_YIELD)
                         (void) kftp_rate_pause(&c->rate, s->event.bytes, c->options->control);
-                r = kftp_session_run(s, kftp_rate_slice(&c->rate, max_bytes));
+                if (!have_event)
+                        r = kftp_session_run(s, kftp_rate_slice(&c->rate, max_bytes));
+                have_event = false;
                 if (r < 0 && kftp_control_cancelled(c->options->control))
                         return -ECANCELED;
                 if (r < 0)
                         return kftp_failure_set(f, KFTP_CLASS_OTHER, r, false, KFTP_DEVICE ": KFTP_RUN: %s", strerror(-r));
                 switch (s->event.type) {
                 case KFTP_EVENT_LINE:
-                        note_line(c, watch);
+                        kftp_connection_note_line(c, watch);
+                        break;
+                case KFTP_EVENT_TLS:
+                        r = kftp_connection_tls_event(c, watch, f);
+                        if (r < 0)
+                                return r;
+                        have_event = r > 0;
                         break;
                 case KFTP_EVENT_DATA_WANTED:
                         r = kftp_dial_data(&c->dial, s->fd, &s->event, f);
@@ -73,7 +83,8 @@ int kftp_connection_step(KftpConnection *c, const KftpWatch *watch, uint64_t max
 /* ---- How it ended ---------------------------------------------------------------------------- */
 
 /* What DONE says; a CLOSED that follows it tells the cause only. */
-static void note_ending(const KftpSession *s, KftpDone *d) {
+static void note_ending(KftpConnection *c, KftpDone *d) {
+        const KftpSession *s = &c->session;
         const struct kftp_run *e = &s->event;
 
         d->error = e->error;
@@ -81,6 +92,7 @@ static void note_ending(const KftpSession *s, KftpDone *d) {
         d->text_len = MIN2(s->text_len, sizeof(d->text) - 1);
         memcpy(d->text, s->text, d->text_len);
         d->text[d->text_len] = '\0';
+        d->alert = e->alert;
         if (e->type != KFTP_EVENT_DONE)
                 return;
         d->local_file = e->local_file;
@@ -93,6 +105,8 @@ static void note_ending(const KftpSession *s, KftpDone *d) {
         d->mtime = e->remote_mtime;
         d->local = e->local;
         d->peer = e->peer;
+        d->unclean = e->event_flags & KFTP_EVENT_UNCLEAN;
+        d->tls = kftp_connection_tls_data(c);
 }
 
 static bool is_upload(const struct kftp_submit *request) {
@@ -127,14 +141,23 @@ static int judge(
                 .bytes = d->preliminary || !is_upload(request) ? d->bytes : 0,
                 .position = request->offset + d->bytes,
                 .remote_size = d->has_size ? d->size : KFTP_SIZE_UNKNOWN,
+                .encrypted = c->tls.control.version != 0,
+                .unclean = d->unclean,
+                .alert = d->alert,
                 .interrupted = d->error == -ECANCELED && kftp_control_cancelled(c->options->control),
         };
+        int r;
 
+        if (!ending.interrupted && kftp_connection_tls_explains(c, d->error, d->reply, f))
+                return f->error;
         /* The module knows only that there was no data connection, the proxy may have said why. */
         if (d->error == -EHOSTUNREACH && c->dial.failure.text)
                 return kftp_failure_set(f, c->dial.failure.class, d->error, c->dial.failure.transient,
                                         "no data connection to %s: %s", c->remote, c->dial.failure.text);
-        return kftp_failure_from_ending(f, &ending);
+        r = kftp_failure_from_ending(f, &ending);
+        if (!ending.interrupted && d->error == -EREMOTEIO)
+                kftp_connection_tls_add(c, f);
+        return r;
 }
 
 /* A method that was turned off and another one that worked instead: the next session begins with that one. */
@@ -217,7 +240,7 @@ static int drive(KftpConnection *c, const struct kftp_submit *request, KftpWatch
                 switch (c->session.event.type) {
                 case KFTP_EVENT_DONE:
                 case KFTP_EVENT_CLOSED:
-                        note_ending(&c->session, d);
+                        note_ending(c, d);
                         if (!cause_follows(c))
                                 return 0;
                         break;
@@ -244,6 +267,7 @@ int kftp_connection_transfer(
         *d = (KftpDone) {};
         f = f ?: &own_failure;
         c->preliminary = false;
+        kftp_failure_done(&c->tls.failure);
         kftp_rate_begin(&c->rate, c->options->limit_rate);
         r = submit(c, request, f);
         if (r >= 0) {

@@ -4,8 +4,6 @@
  * in connection-run.c.
  */
 
-#include <sys/ioctl.h>
-
 #include "address.h"
 #include "connection-internal.h"
 #include "control.h"
@@ -37,6 +35,7 @@ static void connected(KftpConnection *c) {
 
         c->logged_in = true;
         kftp_control_logged_in(c->options->control);
+        kftp_connection_tls_connected(c);
         c->peer = c->session.event.peer;
         c->local = c->session.event.local;
         if (callbacks->connected)
@@ -55,10 +54,14 @@ static int refused(const KftpConnection *c, KftpFailure *f) {
                 .reply = e->reply,
                 .text = c->session.text,
                 .text_len = c->session.text_len,
+                .encrypted = c->tls.control.version != 0,
+                .alert = e->alert,
         };
 
         if (e->error == -ECANCELED && kftp_control_cancelled(c->options->control))
                 return interrupted(c, f);
+        if (kftp_connection_tls_explains(c, e->error, e->reply, f))
+                return f->error;
         return kftp_failure_from_ending(f, &ending);
 }
 
@@ -86,7 +89,12 @@ static int arm(KftpConnection *c, const struct kftp_addr *peer, KftpFailure *f) 
                 .user = c->user,
                 .methods_off = kftp_methods_known(c->remote, c->options->proxy ? KFTP_DATA_PASSIVE : c->options->data_mode),
         };
+        int r;
 
+        kftp_connection_tls_begin(c);
+        r = kftp_connection_tls_mode(c, &login.tls, f);
+        if (r < 0)
+                return r;
         c->methods_off = login.methods_off;
         return kftp_session_connect(&c->session, &login, peer, c->options, f);
 }
@@ -172,10 +180,12 @@ static void connection_free(KftpConnection *c) {
                 return;
         kftp_session_close(&c->session);
         kftp_dial_done(&c->dial);
+        kftp_tls_done(&c->tls);
         free(c->host);
         free(c->user);
         free(c->remote);
         free(c->address);
+        free(c->auth_reply);
         free(c->learnt.directory);
         kftp_failure_done(&c->end);
         free(c);
@@ -198,14 +208,33 @@ static KftpConnection *connection_new(const KftpUrl *url, const KftpOptions *o) 
         return STEAL_PTR(c);
 }
 
-int kftp_connection_open(KftpConnection **ret, const KftpUrl *url, const KftpOptions *o, KftpFailure *f) {
+/* url's port and scheme are those that go with mode. */
+static int begin(KftpConnection **ret, const KftpUrl *url, enum kftp_tls_mode mode, const KftpOptions *o, KftpFailure *f) {
         _cleanup_(connection_freep) KftpConnection *c = connection_new(url, o);
-        KftpFailure own = {};
         int r;
 
         if (!c)
                 return no_memory(f);
-        r = o->proxy ? try_proxy(c, f ?: &own) : try_directly(c, f ?: &own);
+        r = kftp_tls_begin(&c->tls, o, mode, c->host, c->remote, f);
+        if (r < 0)
+                return r;
+        *ret = STEAL_PTR(c);
+        return 0;
+}
+
+int kftp_connection_open(KftpConnection **ret, const KftpUrl *url, const KftpOptions *o, KftpFailure *f) {
+        _cleanup_(connection_freep) KftpConnection *c = NULL;
+        _cleanup_free_ char *reason = NULL;
+        enum kftp_tls_mode mode = o->tls.mode;
+        KftpUrl agreed = *url;
+        KftpFailure own = {};
+        int r;
+
+        if (kftp_tls_resolve(&agreed, &mode, false, &reason) < 0)
+                return kftp_failure_set(f, KFTP_CLASS_USAGE, -EINVAL, false, "%s", strempty(reason));
+        r = begin(&c, &agreed, mode, o, f ?: &own);
+        if (r >= 0)
+                r = o->proxy ? try_proxy(c, f ?: &own) : try_directly(c, f ?: &own);
         kftp_failure_done(&own);
         if (r < 0)
                 return r;
@@ -215,8 +244,7 @@ int kftp_connection_open(KftpConnection **ret, const KftpUrl *url, const KftpOpt
 }
 
 int kftp_connection_info(KftpConnection *c, struct kftp_info *ret) {
-        *ret = (struct kftp_info) { .size = sizeof(*ret) };
-        return ioctl(c->session.fd, KFTP_INFO, ret) < 0 ? -errno : 0;
+        return kftp_session_info(&c->session, ret);
 }
 
 const KftpOptions *kftp_connection_options(const KftpConnection *c) {
@@ -237,9 +265,9 @@ KftpLearnt *kftp_connection_learnt(KftpConnection *c) {
 }
 
 bool kftp_connection_usable(const KftpConnection *c) {
-        struct kftp_info info = { .size = sizeof(info) };
+        struct kftp_info info;
 
-        return !c->given_up && !c->session.closed && ioctl(c->session.fd, KFTP_INFO, &info) >= 0
+        return !c->given_up && !c->session.closed && kftp_session_info(&c->session, &info) >= 0
                 && info.state != KFTP_STATE_CLOSED;
 }
 

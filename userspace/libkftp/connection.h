@@ -26,6 +26,9 @@ typedef struct KftpDone {
         int64_t mtime;
         struct kftp_addr local;         /* of the data connection */
         struct kftp_addr peer;
+        KftpTlsState tls;               /* of the data connection */
+        bool unclean;                   /* it ended without close_notify */
+        unsigned alert;                 /* from the server; 0: none */
 } KftpDone;
 
 /*
@@ -70,6 +73,7 @@ int kftp_connection_info(KftpConnection *c, struct kftp_info *ret);     /* FEAT 
 const KftpOptions *kftp_connection_options(const KftpConnection *c);
 const char *kftp_connection_remote(const KftpConnection *c);            /* "host:port" */
 void kftp_connection_addresses(const KftpConnection *c, struct kftp_addr *local, struct kftp_addr *peer);
+const KftpTlsState *kftp_connection_tls(const KftpConnection *c);       /* of the control connection */
 
 /* What was learnt of the server in this session. */
 typedef struct KftpLearnt {

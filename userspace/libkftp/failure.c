@@ -12,6 +12,7 @@
 #include "failure.h"
 #include "format.h"
 #include "reply-class.h"
+#include "tls.h"
 
 void kftp_failure_done(KftpFailure *f) {
         free(f->text);
@@ -234,7 +235,7 @@ static char *what_and_where(const KftpEnding *e, const char *path) {
 }
 
 static int refused_by_server(KftpFailure *f, const KftpEnding *e, const char *path, const char *reply) {
-        KftpReplyClass c = kftp_reply_classify(e->reply, e->text, e->text_len, e->logged_in, e->bytes);
+        KftpReplyClass c = kftp_reply_classify(e->reply, e->text, e->text_len, e->logged_in, e->encrypted, e->bytes);
         _cleanup_free_ char *what = what_and_where(e, path);
         char bytes[KFTP_FORMAT_MAX];
 
@@ -341,17 +342,69 @@ static bool is_network_error(int error) {
         return false;
 }
 
+/* ---- TLS ------------------------------------------------------------------------------------- */
+
+static int no_tls(KftpFailure *f, const KftpEnding *e, const char *reply) {
+        if (e->encrypted)
+                return kftp_failure_set(f, KFTP_CLASS_TLS, e->error, false, "%s does not encrypt data connections (PROT P)%s; "
+                                        "--tls=auto would send files in clear text", e->remote, reply);
+        return kftp_failure_set(f, KFTP_CLASS_TLS, e->error, false, "%s has no TLS%s; --tls=auto would go on without, in clear text, "
+                                "the password included", e->remote, reply);
+}
+
+/* Cut off where nobody has vouched for the end: by the server, or by whoever sits in between. */
+static int unclean(KftpFailure *f, const KftpEnding *e, const char *path, const char *reply) {
+        char bytes[KFTP_FORMAT_MAX];
+
+        kftp_format_bytes(bytes, e->position);
+        if (e->remote_size != KFTP_SIZE_UNKNOWN)
+                return kftp_failure_set(f, KFTP_CLASS_INTEGRITY, e->error, true, "\"%s\" from %s ended after %s without TLS's close_notify, and the server said "
+                                        "that it has %" PRIu64 " bytes: it was cut off on the way%s", path, e->remote, bytes, e->remote_size, reply);
+        return kftp_failure_set(f, KFTP_CLASS_INTEGRITY, e->error, true, "\"%s\" from %s ended after %s without TLS's close_notify: it may have been cut off "
+                                "on the way, and there is no size to compare it with%s", path, e->remote, bytes, reply);
+}
+
+/* *ret is what to return if it was TLS that ended it. */
+static bool ended_by_tls(KftpFailure *f, const KftpEnding *e, const char *path, const char *reply, int *ret) {
+        if (e->error == -EPROTONOSUPPORT && e->connected)
+                *ret = e->reply == 421 ? refused_by_server(f, e, path, reply) : no_tls(f, e, reply);
+        else if (e->error == -EPROTO && !e->logged_in && (e->reply == 234 || e->reply == 334))
+                *ret = kftp_failure_set(f, KFTP_CLASS_TLS, e->error, false, "%s: bytes in clear text came behind the answer to AUTH%s: somebody on the "
+                                        "way may be tampering with the connection", e->remote, reply);
+        else if (e->error == -ENOKEY)
+                *ret = kftp_failure_set(f, KFTP_CLASS_TLS, e->error, false, "%s: the connection was not encrypted by the kernel after the TLS handshake, "
+                                        "so nothing was sent over it (kftp doctor)%s", e->remote, reply);
+        else if (e->error == -EILSEQ)
+                *ret = kftp_failure_set(f, KFTP_CLASS_TLS, e->error, false, "%s: a TLS record was damaged or forged on the way%s", e->remote, reply);
+        else if (e->error == -ECONNABORTED && e->alert != 0)
+                *ret = kftp_failure_set(f, KFTP_CLASS_TLS, e->error, false, "%s has broken TLS off with the alert \"%s\" (%u)%s", e->remote,
+                                        kftp_tls_alert_name(e->alert), e->alert, reply);
+        else if (e->error == -EKEYEXPIRED)
+                *ret = kftp_failure_set(f, KFTP_CLASS_TLS, e->error, true, "%s wants new keys in the middle of the TLS session (KeyUpdate), which the kernel "
+                                        "cannot give it: a new connection goes on%s", e->remote, reply);
+        else if (e->error == -EBADMSG && e->unclean)
+                *ret = unclean(f, e, path, reply);
+        else
+                return false;
+        return true;
+}
+
 static int classify(KftpFailure *f, const KftpEnding *e, const char *path, const char *reply) {
+        int r;
+
         if (e->interrupted)
                 return interrupted(f, e, path);
         if (e->local_file)
                 return kftp_failure_local(f, e->error, "cannot %s %s", direction(e->op) == UP ? "read" : "write", strempty(e->local));
+        if (ended_by_tls(f, e, path, reply, &r))
+                return r;
         if (e->error == 0 || e->error == -EREMOTEIO || e->error == -EKEYREJECTED)
                 return refused_by_server(f, e, path, reply);
         if (e->error == -EBADMSG)
                 return wrong_size(f, e, path, reply);
         if (e->error == -EPROTO || e->error == -EMSGSIZE)
-                return kftp_failure_set(f, KFTP_CLASS_OTHER, e->error, false, "%s does not speak FTP as it should%s", e->remote, reply);
+                return kftp_failure_set(f, KFTP_CLASS_OTHER, e->error, false, "%s does not speak FTP%s as it should%s", e->remote,
+                                        e->encrypted ? " over TLS" : "", reply);
         /* 421 is how a server says that it hangs up; the connection is gone then, which is no news. */
         if (e->reply == 421)
                 return refused_by_server(f, e, path, reply);

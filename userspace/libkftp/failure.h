@@ -42,6 +42,9 @@ typedef struct KftpEnding {
         uint64_t bytes;                 /* moved by the request */
         uint64_t position;              /* bytes of the file that are there */
         uint64_t remote_size;
+        bool encrypted;                 /* the control connection is */
+        bool unclean;                   /* the data connection ended without close_notify */
+        unsigned alert;                 /* of TLS, from the server; 0: none */
 } KftpEnding;
 
 int kftp_failure_from_ending(KftpFailure *f, const KftpEnding *e);

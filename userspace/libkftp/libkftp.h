@@ -126,6 +126,13 @@ typedef struct KftpIntent {
         int64_t mtime;                  /* remote, or KFTP_MTIME_UNKNOWN */
 } KftpIntent;
 
+/* How a connection is encrypted. All zero: not at all. */
+typedef struct KftpTlsState {
+        uint16_t version;               /* 0x0303: TLS 1.2, 0x0304: TLS 1.3 */
+        uint16_t cipher;                /* number of the cipher suite (IANA) */
+        bool resumed;                   /* of a data connection: it goes on with the TLS session of the control connection */
+} KftpTlsState;
+
 /*
  * Callbacks run in the calling thread. intent returns 0, or -errno to give the transfer up.
  * line gets one line of the dialogue, without CRLF, the password hidden.
@@ -136,6 +143,8 @@ typedef struct KftpCallbacks {
         void (*progress)(void *userdata, const KftpProgress *p);
         void (*retry)(void *userdata, const KftpAttempt *a);
         int (*intent)(void *userdata, const KftpIntent *i);
+        /* A connection has been encrypted. */
+        void (*tls)(void *userdata, enum kftp_role channel, const KftpTlsState *s);
         /* Something worth knowing that is no failure: what did not work and what is done instead. */
         void (*note)(void *userdata, const char *text);
         void *userdata;
@@ -158,13 +167,6 @@ typedef struct KftpTlsOptions {
         bool insecure;                  /* the certificate is not verified; pin is, if there is one */
         uint16_t min_version;           /* 0x0303 or 0x0304; 0: TLS 1.2 */
 } KftpTlsOptions;
-
-/* How a connection is encrypted. All zero: not at all. */
-typedef struct KftpTlsState {
-        uint16_t version;               /* 0x0303: TLS 1.2, 0x0304: TLS 1.3 */
-        uint16_t cipher;                /* number of the cipher suite (IANA) */
-        bool resumed;                   /* the TLS session of the control connection was */
-} KftpTlsState;
 
 /* "TLS1.3 TLS_AES_256_GCM_SHA384 resumed", "none"; allocated. */
 char *kftp_tls_format(const KftpTlsState *s);

@@ -61,6 +61,7 @@ static void note_done(KftpUpload *u, const KftpDone *d) {
         result->data_local = d->local;
         result->data_peer = d->peer;
         result->data_active = d->active;
+        result->data_tls = d->tls;
 }
 
 int kftp_upload_request(KftpUpload *u, enum kftp_op op, const char *target, uint64_t flags, KftpWatch *watch, KftpDone *ret, KftpFailure *f) {

@@ -143,6 +143,7 @@ static int work(KftpConnection *c, void *userdata, KftpFailure *f) {
 
         u->connection = c;
         kftp_connection_addresses(c, &u->result->local_addr, &u->result->peer);
+        u->result->tls = *kftp_connection_tls(c);
         if (u->put->way == KFTP_PUT_UNIQUE)
                 return kftp_upload_unique(u, f);
         if (!u->final)

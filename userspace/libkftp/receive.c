@@ -101,6 +101,7 @@ static int succeeded(KftpTransfer *t, const KftpDone *d, KftpFailure *f) {
         t->result->data_local = d->local;
         t->result->data_peer = d->peer;
         t->result->data_active = d->active;
+        t->result->data_tls = d->tls;
         return 0;
 }
 

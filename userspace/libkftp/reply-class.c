@@ -54,13 +54,14 @@ static bool is_busy(const char *text) {
         return CONTAINS(text, busy_words) && !CONTAINS(text, failing_words);
 }
 
-static KftpReplyClass wants_tls(void) {
-        return verdict(KFTP_CLASS_TLS, false, "; this server wants TLS: write ftps://, or add --tls=require (in a job file TLS=require)");
+/* Who has TLS already is told something else by that: that it is not the TLS that the server would like. */
+static KftpReplyClass wants_tls(bool encrypted) {
+        return verdict(KFTP_CLASS_TLS, false, encrypted ? "" : "; this server wants TLS: write ftps://, or add --tls=require (in a job file TLS=require)");
 }
 
-static KftpReplyClass classify_login(unsigned reply, const char *text) {
-        if (CONTAINS(text, tls_words) || (reply >= 533 && reply <= 537))
-                return wants_tls();
+static KftpReplyClass classify_login(unsigned reply, const char *text, bool encrypted) {
+        if ((!encrypted && CONTAINS(text, tls_words)) || (reply >= 533 && reply <= 537))
+                return wants_tls(encrypted);
         if (is_busy(text))
                 return verdict(KFTP_CLASS_NETWORK, true, "");
         if (reply >= 400 && reply < 500 && reply != 430)
@@ -72,7 +73,7 @@ static KftpReplyClass classify_login(unsigned reply, const char *text) {
         return verdict(KFTP_CLASS_AUTH, false, "; check the user name and the password");
 }
 
-static KftpReplyClass classify_transfer(unsigned reply, const char *text, uint64_t bytes) {
+static KftpReplyClass classify_transfer(unsigned reply, const char *text, bool encrypted, uint64_t bytes) {
         if (reply == 452 || reply == 552 || CONTAINS(text, full_words))
                 return verdict(KFTP_CLASS_REMOTE, false, "");
         /* Whatever it says after data has flowed: the file was there, and we were let at it. */
@@ -89,7 +90,7 @@ static KftpReplyClass classify_transfer(unsigned reply, const char *text, uint64
         case 521:
         case 522:
         case 533 ... 537:
-                return wants_tls();
+                return wants_tls(encrypted);
         case 530:
                 if (is_busy(text))
                         return verdict(KFTP_CLASS_NETWORK, true, "");
@@ -108,12 +109,12 @@ static KftpReplyClass classify_transfer(unsigned reply, const char *text, uint64
         return verdict(KFTP_CLASS_REMOTE, false, "");
 }
 
-KftpReplyClass kftp_reply_classify(unsigned reply, const char *text, size_t n, bool logged_in, uint64_t bytes) {
+KftpReplyClass kftp_reply_classify(unsigned reply, const char *text, size_t n, bool logged_in, bool encrypted, uint64_t bytes) {
         char lower[KFTP_MAX_TEXT + 1];
 
         n = text ? MIN2(n, sizeof(lower) - 1) : 0;
         for (size_t i = 0; i < n; i++)
                 lower[i] = text[i] ? (char) tolower((unsigned char) text[i]) : ' ';
         lower[n] = '\0';
-        return logged_in ? classify_transfer(reply, lower, bytes) : classify_login(reply, lower);
+        return logged_in ? classify_transfer(reply, lower, encrypted, bytes) : classify_login(reply, lower, encrypted);
 }

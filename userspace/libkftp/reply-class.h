@@ -10,4 +10,4 @@ typedef struct KftpReplyClass {
 } KftpReplyClass;
 
 /* What a reply with which a server refused means. bytes: how many of the file had come by then. */
-KftpReplyClass kftp_reply_classify(unsigned reply, const char *text, size_t n, bool logged_in, uint64_t bytes);
+KftpReplyClass kftp_reply_classify(unsigned reply, const char *text, size_t n, bool logged_in, bool encrypted, uint64_t bytes);

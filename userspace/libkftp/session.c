@@ -22,16 +22,23 @@ static int interrupted(KftpFailure *f) {
         return kftp_failure_set(f, KFTP_CLASS_INTERRUPTED, -ECANCELED, false, "interrupted");
 }
 
-static int session_check(KftpSession *s, KftpFailure *f) {
-        struct kftp_info info = { .size = sizeof(info) };
+int kftp_session_info(const KftpSession *s, struct kftp_info *ret) {
+        *ret = (struct kftp_info) { .size = sizeof(*ret) };
+        return ioctl(s->fd, KFTP_INFO, ret) < 0 ? -errno : 0;
+}
 
-        if (ioctl(s->fd, KFTP_INFO, &info) < 0)
-                return kftp_failure_device(f, -errno, "KFTP_INFO");
+static int session_check(KftpSession *s, KftpFailure *f) {
+        struct kftp_info info;
+        int r = kftp_session_info(s, &info);
+
+        if (r < 0)
+                return kftp_failure_device(f, r, "KFTP_INFO");
         if (info.abi != KFTP_ABI_VERSION)
                 return kftp_failure_set(f, KFTP_CLASS_DEVICE, -EPROTONOSUPPORT, false,
                                         "the loaded module kftp speaks version %u of its interface, this program version %d: "
                                         "sudo modprobe -r kftp && sudo modprobe kftp (kftp doctor tells more)",
                                         info.abi, KFTP_ABI_VERSION);
+        s->features = info.features;
         return 0;
 }
 
@@ -75,6 +82,7 @@ int kftp_session_connect(KftpSession *s, const KftpSessionLogin *login, const st
                 .flags = o->raw ? KFTP_CONNECT_RAW : 0,
                 .peer = *peer,
                 .ifindex = o->ifindex,
+                .tls = login->tls,
                 .data_mode = o->data_mode,
                 .events = KFTP_WANT_PROGRESS | KFTP_WANT_LINE,
                 .methods_off = login->methods_off,
@@ -169,10 +177,18 @@ int kftp_session_run(KftpSession *s, uint64_t max_bytes) {
         return session_step(s, max_bytes, 0);
 }
 
-bool kftp_session_connected(const KftpSession *s) {
-        struct kftp_info info = { .size = sizeof(info) };
+int kftp_session_run_now(KftpSession *s) {
+        return session_step(s, 0, KFTP_RUN_NONBLOCK);
+}
 
-        return ioctl(s->fd, KFTP_INFO, &info) >= 0 && info.local.family != 0;
+int kftp_session_tls(KftpSession *s, const struct kftp_tls *answer) {
+        return ioctl(s->fd, KFTP_TLS, answer) < 0 ? -errno : 0;
+}
+
+bool kftp_session_connected(const KftpSession *s) {
+        struct kftp_info info;
+
+        return kftp_session_info(s, &info) >= 0 && info.local.family != 0;
 }
 
 void kftp_session_tell_line(const KftpSession *s, const KftpCallbacks *callbacks) {
@@ -197,6 +213,9 @@ void kftp_session_quit(KftpSession *s, const KftpCallbacks *callbacks) {
 
                 if (r == 0 && s->event.type == KFTP_EVENT_LINE)
                         kftp_session_tell_line(s, callbacks);
+                /* there is nothing that it could be lent for */
+                if (r == 0 && s->event.type == KFTP_EVENT_TLS)
+                        safe_close(s->event.fd);
                 if (r == 0 && s->event.type == KFTP_EVENT_DONE)
                         return;
                 if ((r < 0 && r != -EAGAIN) || now >= end)

@@ -11,6 +11,7 @@ typedef struct KftpSession {
         char text[KFTP_MAX_LINE];       /* its text, not terminated */
         size_t text_len;
         bool closed;                    /* CLOSED was seen */
+        uint64_t features;              /* KFTP_FEATURE_* of the module */
 } KftpSession;
 
 /* Opens the device and checks that the module speaks our version of the contract. */
@@ -21,6 +22,7 @@ typedef struct KftpSessionLogin {
         const char *host;
         const char *user;               /* the URL's; NULL: none */
         uint32_t methods_off;
+        enum kftp_tls_mode tls;         /* in effect */
 } KftpSessionLogin;
 
 /* Arms the session for peer as o says; its user comes before the login's. */
@@ -33,6 +35,12 @@ int kftp_session_submit(KftpSession *s, const struct kftp_submit *request, KftpF
  * signals: what is to stop it cancels by the control.
  */
 int kftp_session_run(KftpSession *s, uint64_t max_bytes);
+/* The same without waiting: -EAGAIN if there is none. */
+int kftp_session_run_now(KftpSession *s);
+
+int kftp_session_info(const KftpSession *s, struct kftp_info *ret);
+/* Answers a TLS event; -ESRCH: nobody waits for it any more. */
+int kftp_session_tls(KftpSession *s, const struct kftp_tls *answer);
 
 /* Whether the TCP handshake of the control connection was done. */
 bool kftp_session_connected(const KftpSession *s);

@@ -182,6 +182,7 @@ static void note_done(Stream *s, const KftpDone *d) {
         result->data_local = d->local;
         result->data_peer = d->peer;
         result->data_active = d->active;
+        result->data_tls = d->tls;
         if (d->reply == 0)
                 return;
         result->reply = d->reply;
@@ -263,6 +264,7 @@ static int work(KftpConnection *c, void *userdata, KftpFailure *f) {
         int r;
 
         kftp_connection_addresses(c, &s->result->local_addr, &s->result->peer);
+        s->result->tls = *kftp_connection_tls(c);
         r = s->sink.hash ? 0 : kftp_verify_begin(&s->verify, c, s->options->verify, f);
         if (r >= 0)
                 r = find_begin(s, c, f);

@@ -82,12 +82,22 @@ static int load_roots(KftpTlsTrust *t, KftpFailure *f) {
         return n > 0 ? 0 : bad_file(path, "there is no certificate in it (PEM is wanted: \"-----BEGIN CERTIFICATE-----\")", f);
 }
 
+/* As with password files: what others may read is no secret. */
+static int check_secrecy(const Source *key, KftpFailure *f) {
+        if ((key->stat.st_mode & 077) == 0)
+                return 0;
+        return kftp_failure_set(f, KFTP_CLASS_USAGE, -EPERM, false, "key file %s: others may read or change it: chmod 0600 %s", key->path, key->path);
+}
+
 static int load_ours(KftpTlsTrust *t, KftpFailure *f) {
         const char *certificate = t->certificate.path, *key = t->key.path ?: certificate;
         int r;
 
         if (!certificate)
                 return 0;
+        r = check_secrecy(t->key.path ? &t->key : &t->certificate, f);
+        if (r < 0)
+                return r;
         r = gnutls_certificate_set_x509_key_file2(t->credentials, certificate, key, GNUTLS_X509_FMT_PEM, NULL, 0);
         switch (r) {
         case GNUTLS_E_SUCCESS:
