@@ -11,8 +11,9 @@
 #include "control.h"
 #include "tls-internal.h"
 
-#define RECORD_ALERT 21
-#define RECORD_HANDSHAKE 22
+/* Types of records: change_cipher_spec to application_data. */
+#define RECORD_FIRST 20
+#define RECORD_LAST 23
 
 const char *kftp_tls_where(const KftpTlsPeer *p, char *buffer, size_t n) {
         (void) snprintf(buffer, n, "%s%s", p->channel == KFTP_ROLE_DATA ? "the data connection to " : "", p->tls->remote);
@@ -137,15 +138,17 @@ static int closed(const KftpTlsPeer *p) {
 }
 
 static bool is_tls(const KftpTlsPeer *p) {
-        return p->first_byte < 0 || p->first_byte == RECORD_HANDSHAKE || p->first_byte == RECORD_ALERT;
+        return p->first_byte < 0 || (p->first_byte >= RECORD_FIRST && p->first_byte <= RECORD_LAST);
 }
 
-int kftp_tls_failed(const KftpTlsPeer *p, int error) {
+int kftp_tls_failed(KftpTlsPeer *p, int error) {
         const KftpFailure *f = &p->tls->failure;
 
         if (f->error < 0)
                 return f->error;        /* the certificate */
-        if (error != GNUTLS_E_PREMATURE_TERMINATION && error != GNUTLS_E_PULL_ERROR && error != GNUTLS_E_PUSH_ERROR && !is_tls(p))
+        /* It may have closed the connection after what it said. */
+        look_at_first_byte(p);
+        if (!is_tls(p))
                 return kftp_tls_fail(p, KFTP_CLASS_TLS, -EPROTO, false, "what the server sends is no TLS%s",
                                      p->tls->mode == KFTP_TLS_IMPLICIT && p->channel == KFTP_ROLE_CONTROL
                                      ? ": on this port it may want ftp:// and --tls=require instead of ftps://" : "");

@@ -35,7 +35,7 @@ const char *kftp_tls_where(const KftpTlsPeer *p, char *buffer, size_t n);
 
 /* Fill tls->failure in and return its error; error of the second is GnuTLS's. */
 int kftp_tls_fail(const KftpTlsPeer *p, enum kftp_class class, int error, bool transient, const char *format, ...) _printf_(5, 6);
-int kftp_tls_failed(const KftpTlsPeer *p, int error);
+int kftp_tls_failed(KftpTlsPeer *p, int error);
 
 /* Waits until the session can go on. */
 int kftp_tls_wait(KftpTlsPeer *p);
