@@ -111,10 +111,10 @@ static bool is_about_our_certificate(unsigned alert) {
 static const char *alert_advice(const KftpTlsPeer *p, unsigned alert) {
         bool asked = gnutls_certificate_client_get_request_status(p->session) != 0;
 
+        if (asked && !p->tls->options->certificate_file)
+                return "; it has asked for a certificate of ours: --cert=FILE and --key=FILE (in a job file CertificateFile= and KeyFile=)";
         if (asked && is_about_our_certificate(alert))
-                return p->tls->options->certificate_file
-                        ? "; it does not accept our certificate"
-                        : "; it wants a certificate of ours: --cert=FILE and --key=FILE (in a job file CertificateFile= and KeyFile=)";
+                return "; it does not accept our certificate";
         switch (alert) {
         case GNUTLS_A_PROTOCOL_VERSION:
                 return "; there is no version of TLS that it has and that is allowed here (1.2 and 1.3, or fewer)";

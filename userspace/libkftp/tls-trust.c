@@ -109,6 +109,7 @@ static int load_ours(KftpTlsTrust *t, KftpFailure *f) {
         case GNUTLS_E_NO_CERTIFICATE_FOUND:
                 return bad_file(certificate, "there is no certificate in it (PEM is wanted: \"-----BEGIN CERTIFICATE-----\")", f);
         case GNUTLS_E_BASE64_UNEXPECTED_HEADER_ERROR:
+        case GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE:
                 return bad_file(key, "there is no private key in it (PEM is wanted: \"-----BEGIN PRIVATE KEY-----\"), "
                                      "or no certificate in the other file", f);
         default:
@@ -148,7 +149,7 @@ static bool is_source(const Source *s, const char *path) {
         if (!s->path || !path)
                 return !s->path && !path;
         return streq(s->path, path) && stat(path, &st) >= 0 && st.st_dev == s->stat.st_dev && st.st_ino == s->stat.st_ino
-                && st.st_size == s->stat.st_size && st.st_mtim.tv_sec == s->stat.st_mtim.tv_sec && st.st_mtim.tv_nsec == s->stat.st_mtim.tv_nsec;
+                && st.st_ctim.tv_sec == s->stat.st_ctim.tv_sec && st.st_ctim.tv_nsec == s->stat.st_ctim.tv_nsec;
 }
 
 static bool is_fresh(const KftpTlsTrust *t) {
