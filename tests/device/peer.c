@@ -272,6 +272,10 @@ int peer_data_socket(Conn *c) {
         return c->data;
 }
 
+int peer_listening_socket(Conn *c) {
+        return c->listener;
+}
+
 void peer_strict(Conn *c) {
         c->strict = true;
 }

@@ -75,6 +75,7 @@ void peer_sleep(unsigned ms);
 /* The connections' sockets, for what is not foreseen here. */
 int peer_control_socket(Conn *c);
 int peer_data_socket(Conn *c);
+int peer_listening_socket(Conn *c);
 
 /* What the usual commands are answered with. */
 void peer_set_size(Conn *c, uint64_t size);             /* SIZE; until then 550 */
