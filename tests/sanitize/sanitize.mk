@@ -8,7 +8,7 @@
 FLAVOURS ?= um
 
 STORM := $(B)/tests/sanitize/storm
-$(STORM): tests/sanitize/storm.c tests/sanitize/storm-server.c tests/sanitize/storm.h src/uapi/kftp.h
+$(STORM): tests/sanitize/storm.c tests/sanitize/storm-server.c tests/sanitize/storm-tls.c tests/sanitize/storm.h src/uapi/kftp.h
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -Isrc -Itests/sanitize $(CPPFLAGS) $(DT_CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^)
 

@@ -21,6 +21,7 @@
 
 typedef struct Client {
         int control;
+        bool tls;
         int listener;           /* after PASV or EPSV, or -1 */
         struct sockaddr_in dial;        /* after PORT or EPRT; port 0: there is none */
         Dice dice;
@@ -46,6 +47,8 @@ static void say(Client *c, const char *format, ...) {
                 n = sizeof(text) - 3;
         memcpy(text + n, "\r\n", 2);
         n += 2;
+        if (c->tls && once_in(&c->dice, 40))
+                storm_tls_aside(&c->dice, c->control);
         /* in two pieces, so that the other side sees half of it */
         if (once_in(&c->dice, 8)) {
                 if (send(c->control, text, n / 2, MSG_NOSIGNAL) < 0)
@@ -135,10 +138,20 @@ static int open_data(Client *c) {
         return fd;
 }
 
+/* The data of a protected session are mostly protected, too. */
+static bool protect_data(Client *c, int fd) {
+        if (!c->tls || once_in(&c->dice, 20))
+                return false;
+        if (once_in(&c->dice, 10))
+                usleep(pick(&c->dice, 20000));
+        return storm_tls(fd, once_in(&c->dice, 20));
+}
+
 static void move_data(Client *c, int fd, bool in) {
         static char bytes[65536];
         unsigned n = pick(&c->dice, once_in(&c->dice, 4) ? 60 : 6);
         struct timeval t = { .tv_usec = 400000 };
+        bool tls = protect_data(c, fd);
 
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
@@ -150,7 +163,11 @@ static void move_data(Client *c, int fd, bool in) {
                         break;
                 if (once_in(&c->dice, 10))
                         usleep(pick(&c->dice, 5000));
+                if (tls && once_in(&c->dice, 15))
+                        storm_tls_aside(&c->dice, fd);
         }
+        if (tls && !once_in(&c->dice, 6))
+                storm_tls_end(fd);
 }
 
 static void transfer(Client *c, bool in) {
@@ -184,6 +201,7 @@ static const struct {
         const char *verb, *reply;
 } replies[] = {
         { "USER", "331 password" }, { "PASS", "230 in" }, { "ACCT", "230 in" }, { "TYPE", "200 ok" }, { "OPTS", "200 ok" },
+        { "PBSZ", "200 ok" }, { "PROT", "200 ok" },
         { "CLNT", "200 ok" }, { "HOST", "220 ok" }, { "LANG", "200 ok" }, { "REST", "350 ok" }, { "PRET", "200 ok" },
         { "SIZE", "213 1234" }, { "MDTM", "213 20200101000000" }, { "MFMT", "213 ok" }, { "SITE", "200 ok" },
         { "HASH", "213 SHA-256 0-9 00ff x" }, { "RNFR", "350 ok" }, { "NOOP", "200 ok" }, { "ABOR", "226 ok" },
@@ -193,7 +211,20 @@ static const struct {
         { "MLST", "250-s\r\n type=file;size=1; f\r\n250 End" },
 };
 
+static void authenticate(Client *c) {
+        if (once_in(&c->dice, 15)) {
+                say(c, "502 no TLS");
+                return;
+        }
+        say(c, once_in(&c->dice, 15) ? "234 go\r\n331 what nobody has protected" : "234 go");
+        c->tls = storm_tls(c->control, once_in(&c->dice, 20));
+}
+
 static void obey(Client *c, const char *line) {
+        if (!strncmp(line, "AUTH", 4) && !c->tls) {
+                authenticate(c);
+                return;
+        }
         if (!strncmp(line, "EPSV", 4) || !strncmp(line, "PASV", 4)) {
                 passive(c, *line == 'E');
                 return;
@@ -220,6 +251,8 @@ static void *serve(void *userdata) {
         FILE *in = fdopen(dup(c->control), "r");
         char line[8192];
 
+        if (c->tls)
+                c->tls = storm_tls(c->control, once_in(&c->dice, 20));
         if (!once_in(&c->dice, 30))
                 say(c, once_in(&c->dice, 5) ? "220-many\r\n lines\r\n220 of greeting" : "220 hello");
         while (in && fgets(line, sizeof(line), in)) {
@@ -244,7 +277,7 @@ static void *serve(void *userdata) {
         return NULL;
 }
 
-static void serve_all(int listener, Dice dice) {
+static void serve_all(int listener, Dice dice, bool implicit) {
         for (;;) {
                 Client *c = calloc(1, sizeof(*c));
                 struct timeval t = { .tv_sec = 20 };
@@ -253,6 +286,7 @@ static void serve_all(int listener, Dice dice) {
                 if (!c)
                         exit(1);
                 c->listener = -1;
+                c->tls = implicit;
                 c->dice.state = pick(&dice, 1 << 24);
                 c->control = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
                 if (c->control < 0 || setsockopt(c->control, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) < 0 ||
@@ -267,7 +301,7 @@ static void serve_all(int listener, Dice dice) {
         }
 }
 
-uint16_t storm_server(unsigned seed) {
+uint16_t storm_server(unsigned seed, bool implicit) {
         uint16_t port;
         int listener = listen_anywhere(&port);
         pid_t pid = fork();
@@ -278,7 +312,7 @@ uint16_t storm_server(unsigned seed) {
         }
         if (pid == 0) {
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
-                serve_all(listener, (Dice) { .state = seed });
+                serve_all(listener, (Dice) { .state = seed }, implicit);
         }
         close(listener);
         return port;

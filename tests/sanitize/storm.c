@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Threads that do anything to a few shared sessions, all at the same time: arm, submit, run, cancel,
- * adopt, poll, ask, close; with good and bad arguments, a server that keeps to the protocol only
- * mostly (storm-server.c), and processes that are killed in the middle of it.
+ * adopt, answer for TLS, poll, ask, close; with good and bad arguments, a server that keeps to the
+ * protocol only mostly (storm-server.c), and processes that are killed in the middle of it.
  *
  *     storm [-f] [-s SEED] SECONDS
  *
  * With -f, allocations in these processes fail as /sys/kernel/debug/failslab has it (with task-filter).
  * What it looks for is in the kernel log; here, only that nothing is left: exit status 0 if the module
- * is unused at the end, and data has been moved.
+ * is unused at the end, and data has been moved, in the clear and through TLS.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -35,13 +35,13 @@
 #define THREADS 4
 #define SESSIONS 3
 
-static uint16_t port;
+static uint16_t port, implicit_port;
 static bool fail_allocations;
 static int sessions[SESSIONS];
 
 /* Shared by all processes: whether it blew at all. */
 static struct {
-        unsigned connected, done, good, bytes;
+        unsigned connected, done, good, bytes, lent, encrypted;
 } *seen;
 
 static uint64_t address_of(const void *p) {
@@ -99,12 +99,15 @@ static void do_connect(Dice *d, int fd) {
                 .password = address_of("secret"), .password_len = 6,
                 .host = once_in(d, 3) ? address_of("host") : 0,
                 .data_mode = pick(d, 4),
+                .tls = once_in(d, 3) ? KFTP_TLS_NONE : pick(d, 4),
                 .events = pick(d, 8),
                 .connect_ms = 500 + pick(d, 1000), .reply_ms = 500 + pick(d, 1000), .data_ms = 300 + pick(d, 1000),
                 .idle_ms = 200 + pick(d, 2000), .abort_ms = 20 + pick(d, 500), .progress_ms = 1 + pick(d, 20),
                 .methods_off = once_in(d, 3) ? pick(d, 16) : 0,
         };
 
+        if ((c.tls == KFTP_TLS_IMPLICIT) != once_in(d, 20))
+                c.peer.port = htons(implicit_port);
         c.host_len = c.host ? 4 : 0;
         c.flags = once_in(d, 8) ? pick(d, 8) : KFTP_CONNECT_RAW;
         if (c.flags & KFTP_CONNECT_ADOPT)
@@ -153,7 +156,64 @@ static void do_replace(int fd) {
         close(new);
 }
 
-/* Answers DATA_WANTED as often as not. */
+/* An answer for TLS with nonsense in it; mostly nobody has asked. */
+static void do_tls(Dice *d, int fd) {
+        static const char *const pending[] = { "220 hello\r\n", "220-half a gree", "\r\n\r\n", "500 no\r\n230 in\r\n" };
+        struct kftp_tls t = {
+                .size = sizeof(t), .channel = once_in(d, 20) ? pick(d, 5) : pick(d, 2), .flags = pick(d, 4),
+                .error = once_in(d, 2) ? -(int) pick(d, 140) : 0,
+        };
+
+        if (once_in(d, 2)) {
+                t.pending = address_of(pending[pick(d, 4)]);
+                t.pending_len = once_in(d, 20) ? pick(d, 5000) : strlen((const char *) (uintptr_t) t.pending);
+        }
+        if (once_in(d, 10))
+                ((uint8_t *) &t)[pick(d, sizeof(t))] ^= 1 << pick(d, 8);
+        (void) ioctl(fd, KFTP_TLS, &t);
+}
+
+/* What is lent is ours, too, until we close it, and nobody can tell whether the keys are in it. */
+static void play_with(Dice *d, int lent) {
+        char text[100] = {};
+
+        switch (pick(d, 6)) {
+        case 0:
+                (void) !send(lent, text, pick(d, sizeof(text)), MSG_NOSIGNAL | MSG_DONTWAIT);
+                break;
+        case 1:
+                (void) !recv(lent, text, sizeof(text), MSG_DONTWAIT);
+                break;
+        case 2:
+                (void) shutdown(lent, pick(d, 3));
+                break;
+        case 3:
+                (void) usleep(pick(d, 50000));
+                break;
+        case 4:
+                (void) storm_tls(lent, true);
+                break;
+        default:
+                break;
+        }
+}
+
+static void shake_hands(Dice *d, int fd, const struct kftp_run *run) {
+        struct kftp_tls good = { .size = sizeof(good), .channel = run->channel, .version = 0x0304, .flags = pick(d, 4) };
+
+        __sync_fetch_and_add(&seen->lent, 1);
+        if (once_in(d, 6))
+                play_with(d, run->fd);
+        if (!once_in(d, 30))
+                (void) storm_tls(run->fd, false);
+        if (once_in(d, 20))
+                do_tls(d, fd);
+        else if (!once_in(d, 20))
+                (void) ioctl(fd, KFTP_TLS, &good);
+        close(run->fd);
+}
+
+/* Answers DATA_WANTED as often as not, TLS nearly always. */
 static void do_run(Dice *d, int fd) {
         char text[600];
         struct kftp_run run = {
@@ -175,6 +235,9 @@ static void do_run(Dice *d, int fd) {
         __sync_fetch_and_add(&seen->done, run.type == KFTP_EVENT_DONE);
         __sync_fetch_and_add(&seen->good, run.type == KFTP_EVENT_DONE && run.error == 0);
         __sync_fetch_and_add(&seen->bytes, run.type == KFTP_EVENT_DONE && run.bytes > 0);
+        __sync_fetch_and_add(&seen->encrypted, run.type == KFTP_EVENT_DONE && run.bytes > 0 && run.event_flags & KFTP_EVENT_ENCRYPTED);
+        if (run.type == KFTP_EVENT_TLS)
+                shake_hands(d, fd, &run);
         if (run.type == KFTP_EVENT_DATA_WANTED && !once_in(d, 5)) {
                 struct kftp_adopt a = { .size = sizeof(a), .role = KFTP_ROLE_DATA, .user_data = run.user_data };
 
@@ -196,7 +259,7 @@ static void do_adopt(Dice *d, int fd) {
 
         bool own = !once_in(d, 8);
 
-        a.fd = own ? dial(d, port) : (int) pick(d, 20) - 1;
+        a.fd = own ? dial(d, once_in(d, 4) ? implicit_port : port) : (int) pick(d, 20) - 1;
         (void) ioctl(fd, KFTP_ADOPT, &a);
         if (own && a.fd >= 0)
                 close(a.fd);
@@ -250,7 +313,9 @@ static void *blow(void *userdata) {
                         do_cancel(&d, fd);
                 else if (what < 34)
                         do_adopt(&d, fd);
-                else if (what < 40)
+                else if (what < 35)
+                        do_tls(&d, fd);
+                else if (what < 41)
                         do_look(&d, fd);
                 else
                         do_run(&d, fd);
@@ -320,7 +385,8 @@ int main(int argc, char **argv) {
         if (seen == MAP_FAILED)
                 return 1;
         printf("storm: %u s, seed %u\n", seconds, seed);
-        port = storm_server(seed);
+        port = storm_server(seed, false);
+        implicit_port = storm_server(seed + 1, true);
         for (end = time(NULL) + seconds; time(NULL) < end; generation++) {
                 Dice d = { .state = seed + generation };
 
@@ -335,9 +401,10 @@ int main(int argc, char **argv) {
         }
         printf("storm: %u generations, %u log-ins, %u requests ended, %u well, %u with data\n", generation, seen->connected,
                seen->done, seen->good, seen->bytes);
+        printf("storm: %u sockets lent, %u requests with encrypted data\n", seen->lent, seen->encrypted);
         for (unsigned i = 0; i < 500 && module_refcount() > 0; i++)
                 usleep(20000);
         if (module_refcount() > 0)
                 fprintf(stderr, "storm: the module is still used %lu times\n", module_refcount());
-        return module_refcount() > 0 || seen->bytes == 0;
+        return module_refcount() > 0 || seen->bytes == 0 || seen->encrypted == 0;
 }
