@@ -58,13 +58,20 @@ static void show_connected(void *userdata, const struct kftp_addr *local, const 
         fprintf(stderr, "* control connection: %s -> %s\n", strempty(from), strempty(to));
 }
 
+static void show_tls(void *userdata, enum kftp_role channel, const KftpTlsState *s) {
+        _cleanup_free_ char *text = kftp_tls_format(s);
+        Run *run = userdata;
+
+        progress_clear(&run->progress);
+        fprintf(stderr, "* %s connection: %s\n", channel == KFTP_ROLE_CONTROL ? "control" : "data", strempty(text));
+}
+
 void run_show_data_connection(const Run *run, const KftpResult *r) {
         _cleanup_free_ char *local = kftp_address_format(&r->data_local), *peer = kftp_address_format(&r->data_peer);
-        _cleanup_free_ char *tls = r->data_tls.version != 0 ? kftp_tls_format(&r->data_tls) : NULL;
 
         if (run->arguments.verbose && r->data_peer.family != 0)
-                fprintf(stderr, "* data connection: %s %s %s (%s%s%s)\n", strempty(local), r->data_active ? "<-" : "->",
-                        strempty(peer), r->data_active ? "active" : "passive", tls ? ", " : "", strempty(tls));
+                fprintf(stderr, "* data connection: %s %s %s (%s)\n", strempty(local), r->data_active ? "<-" : "->",
+                        strempty(peer), r->data_active ? "active" : "passive");
 }
 
 static void show_progress(void *userdata, const KftpProgress *p) {
@@ -93,6 +100,7 @@ static KftpCallbacks callbacks(Run *run) {
                 .line = a->verbose ? show_line : NULL,
                 .note = a->verbose ? show_note : NULL,
                 .connected = a->verbose ? show_connected : NULL,
+                .tls = a->verbose ? show_tls : NULL,
                 .progress = a->quiet || a->no_progress ? NULL : show_progress,
                 /* Otherwise an error is one line. */
                 .retry = a->verbose || run_is_chatty(run) ? show_retry : NULL,

@@ -51,7 +51,7 @@ void run_note_refusal(Run *run, const KftpResult *result);
 /* Whether to show a line about what went well. */
 bool run_is_chatty(const Run *run);
 
-/* "* data connection: ...", with its TLS, if the dialogue is shown. */
+/* "* data connection: ...", if the dialogue is shown. */
 void run_show_data_connection(const Run *run, const KftpResult *result);
 
 /* "kftp: TEXT (2 attempts)TAIL" on stderr; tail may be NULL. Returns the failure's class, the exit code. */
