@@ -39,6 +39,15 @@ static unsigned n_state_cases(void) {
         return n;
 }
 
+static const StateCase *pick_state(void) {
+        const StateCase *row;
+
+        do
+                row = state_cases + pick(n_state_cases());
+        while (!state_applies(row));
+        return row;
+}
+
 static void serve(Conn *c) {
         peer_may_leave(c);
         peer_serve(c);
@@ -80,8 +89,23 @@ static void answer_data_wanted(int session, const struct kftp_addr *peer, const 
                 (void) state_adopt(session, KFTP_ROLE_DATA, run->user_data, &to);
 }
 
+/* The same of what is lent. */
+static void answer_tls(int session, const struct kftp_run *run, unsigned manner) {
+        struct kftp_tls t = tls_answer(run->channel, manner == 0 ? -EPROTO : 0);
+
+        if (manner > 2) {
+                (void) state_shake(session, run, 200);
+                return;
+        }
+        if (manner < 2)
+                (void) ioctl(session, KFTP_TLS, &t);
+        close(run->fd);
+}
+
 /* Downloads and uploads that are cancelled now and then, in bites of random size. */
 static void child_transferring(const struct kftp_addr *peer, unsigned own_seed) {
+        bool tls = tls_supported();
+
         for (;;) {
                 int session = open("/dev/kftp", O_RDWR | O_CLOEXEC), file = open_file();
                 struct kftp_connect c = state_connect(peer);
@@ -89,6 +113,7 @@ static void child_transferring(const struct kftp_addr *peer, unsigned own_seed) 
                 struct kftp_cancel cancel = { .size = sizeof(cancel), .what = rand_r(&own_seed) % 3, .user_data = 1 };
 
                 c.events = rand_r(&own_seed) % 8;
+                c.tls = tls ? rand_r(&own_seed) % 3 : KFTP_TLS_NONE;
                 c.data_mode = c.events & KFTP_WANT_DATA ? KFTP_DATA_AUTO : rand_r(&own_seed) % 4;
                 c.connect_ms = 100;
                 c.progress_ms = 5;
@@ -105,6 +130,8 @@ static void child_transferring(const struct kftp_addr *peer, unsigned own_seed) 
                                         (void) poll(&p, 1, 10);
                         } else if (run.type == KFTP_EVENT_DATA_WANTED)
                                 answer_data_wanted(session, peer, &run, rand_r(&own_seed) % 9);
+                        else if (run.type == KFTP_EVENT_TLS)
+                                answer_tls(session, &run, rand_r(&own_seed) % 30);
                         if (rand_r(&own_seed) % 20 == 0)
                                 (void) ioctl(session, KFTP_CANCEL, &cancel);
                 }
@@ -130,7 +157,7 @@ static pid_t start_child(const StateCase *row, const struct kftp_addr *peer, uns
 
 static void start_children(pid_t *pids) {
         for (unsigned i = 0; i < CHILDREN; i++) {
-                const StateCase *row = pick(3) == 0 ? NULL : state_cases + pick(n_state_cases());
+                const StateCase *row = pick(3) == 0 ? NULL : pick_state();
                 struct kftp_addr peer = row ? state_peer(row) : peer_address(test_peer("127.0.0.1", serve, NULL));
 
                 pids[i] = start_child(row, &peer, row ? pick(3) : pick(1000000));
