@@ -164,6 +164,70 @@ static void test_refusals(void **state) {
         expect(&e, KFTP_CLASS_NETWORK, YES, "login refused by ftp.example.org:21: \"421 Too many connections.\"");
 }
 
+static void test_tls(void **state) {
+        KftpEnding e = ending(-EPROTONOSUPPORT);
+
+        (void) state;
+        e.logged_in = false;
+        set_reply(&e, "500 Unknown command.");
+        expect(&e, KFTP_CLASS_TLS, NO, "ftp.example.org:21 has no TLS: \"500 Unknown command.\"; --tls=auto would go on without, in clear text, the password included");
+        e.encrypted = true;
+        set_reply(&e, "536 Not here.");
+        expect(&e, KFTP_CLASS_TLS, NO, "ftp.example.org:21 does not encrypt data connections (PROT P): \"536 Not here.\"; --tls=auto would send files in clear text");
+        set_reply(&e, "421 Too many users.");
+        expect(&e, KFTP_CLASS_NETWORK, YES, "login refused by ftp.example.org:21: \"421 Too many users.\"");
+
+        e = ending(-EPROTO);
+        e.logged_in = false;
+        set_reply(&e, "234 Go on.");
+        expect(&e, KFTP_CLASS_TLS, NO, "ftp.example.org:21: bytes in clear text came behind the answer to AUTH: \"234 Go on.\": somebody on the way may be tampering with the connection");
+        e = ending(-EPROTO);
+        expect(&e, KFTP_CLASS_OTHER, NO, "ftp.example.org:21 does not speak FTP as it should");
+        e.encrypted = true;
+        expect(&e, KFTP_CLASS_OTHER, NO, "ftp.example.org:21 does not speak FTP over TLS as it should");
+
+        e = ending(-ENOKEY);
+        expect(&e, KFTP_CLASS_TLS, NO, "ftp.example.org:21: the connection was not encrypted by the kernel after the TLS handshake, so nothing was sent over it (kftp doctor)");
+        e = ending(-EILSEQ);
+        expect(&e, KFTP_CLASS_TLS, NO, "ftp.example.org:21: a TLS record was damaged or forged on the way");
+        e = ending(-ECONNABORTED);
+        e.alert = 80;
+        expect(&e, KFTP_CLASS_TLS, NO, "ftp.example.org:21 has broken TLS off with the alert \"Internal error\" (80)");
+        e.alert = 0;
+        expect(&e, KFTP_CLASS_NETWORK, YES, "\"pub/x.bin\" from ftp.example.org:21 broken off after 0 B: Software caused connection abort");
+        e = ending(-EKEYEXPIRED);
+        expect(&e, KFTP_CLASS_TLS, YES, "ftp.example.org:21 wants new keys in the middle of the TLS session (KeyUpdate), which the kernel cannot give it: a new connection goes on");
+}
+
+/* A FIN that nobody has vouched for. */
+static void test_cut_off(void **state) {
+        KftpEnding e = ending(-EBADMSG);
+
+        (void) state;
+        e.bytes = e.position = 512;
+        expect(&e, KFTP_CLASS_INTEGRITY, YES, "\"pub/x.bin\" from ftp.example.org:21: 512 bytes received, but the server said it has 1000");
+        e.unclean = e.encrypted = true;
+        expect(&e, KFTP_CLASS_INTEGRITY, YES, "\"pub/x.bin\" from ftp.example.org:21 ended after 512 B without TLS's close_notify, and the server said that it has 1000 bytes: "
+               "it was cut off on the way");
+        e.remote_size = KFTP_SIZE_UNKNOWN;
+        expect(&e, KFTP_CLASS_INTEGRITY, YES, "\"pub/x.bin\" from ftp.example.org:21 ended after 512 B without TLS's close_notify: it may have been cut off on the way, "
+               "and there is no size to compare it with");
+}
+
+/* What a server says of TLS means another thing to who has it. */
+static void test_wants_tls(void **state) {
+        KftpReplyClass c = kftp_reply_classify(530, "530 Must use encryption", 23, false, false, 0);
+
+        (void) state;
+        assert_int_equal(c.class, KFTP_CLASS_TLS);
+        assert_non_null(strstr(c.advice, "--tls=require"));
+        c = kftp_reply_classify(522, "522 session reuse required", 26, true, true, 0);
+        assert_int_equal(c.class, KFTP_CLASS_TLS);
+        assert_string_equal(c.advice, "");
+        c = kftp_reply_classify(530, "530 Bad password (SSL/TLS)", 26, false, true, 0);
+        assert_int_equal(c.class, KFTP_CLASS_AUTH);
+}
+
 static void test_network(void **state) {
         KftpEnding e = ending(-ECONNREFUSED);
 
@@ -335,6 +399,9 @@ int main(void) {
                 cmocka_unit_test(test_replies),
                 cmocka_unit_test(test_reply_without_text),
                 cmocka_unit_test(test_refusals),
+                cmocka_unit_test(test_tls),
+                cmocka_unit_test(test_cut_off),
+                cmocka_unit_test(test_wants_tls),
                 cmocka_unit_test(test_network),
                 cmocka_unit_test(test_the_rest),
                 cmocka_unit_test(test_device),

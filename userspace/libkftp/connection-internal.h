@@ -52,6 +52,8 @@ int kftp_connection_tls_mode(const KftpConnection *c, enum kftp_tls_mode *ret, K
 void kftp_connection_tls_line(KftpConnection *c);
 void kftp_connection_tls_connected(KftpConnection *c);
 KftpTlsState kftp_connection_tls_data(KftpConnection *c);
+/* A download that was content with that. */
+void kftp_connection_tls_unclean(const KftpConnection *c, const struct kftp_submit *request);
 /* The last event lends a socket. 0: run on; 1: another event has come meanwhile and is now the last. */
 int kftp_connection_tls_event(KftpConnection *c, const KftpWatch *watch, KftpFailure *f);
 /* Whether the end with this error is that of a handshake: then *f says why it failed. */

@@ -280,6 +280,8 @@ int kftp_connection_transfer(
         c->used_usec = now_usec();
         if (r >= 0)
                 note_methods(c, request, d);
+        if (r >= 0 && d->error == 0 && d->unclean && request->fd >= 0 && !is_upload(request))
+                kftp_connection_tls_unclean(c, request);
         if (r >= 0 && (d->error < 0 || c->session.closed))
                 r = judge(c, request, local, watch, d, f);
         if (r < 0 && !c->end.text && f->text && !kftp_connection_usable(c))

@@ -16,23 +16,18 @@ const KftpTlsState *kftp_connection_tls(const KftpConnection *c) {
 
 /* ---- Before the session -------------------------------------------------------------------------- */
 
-static void note(const KftpConnection *c, char *text) {
+static _printf_(2, 3) void warn(const KftpConnection *c, const char *format, ...) {
         const KftpCallbacks *callbacks = &c->options->callbacks;
-        _cleanup_free_ char *own = text, *escaped = text ? kftp_escape(text, strlen(text)) : NULL;
-
-        if (callbacks->note && escaped)
-                callbacks->note(callbacks->userdata, escaped);
-}
-
-static _printf_(2, 3) void notef(const KftpConnection *c, const char *format, ...) {
-        char *text;
+        _cleanup_free_ char *text = NULL, *escaped = NULL;
         va_list ap;
 
         va_start(ap, format);
         if (vasprintf(&text, format, ap) < 0)
                 text = NULL;
         va_end(ap);
-        note(c, text);
+        escaped = text ? kftp_escape(text, strlen(text)) : NULL;
+        if (callbacks->warning && escaped)
+                callbacks->warning(callbacks->userdata, escaped);
 }
 
 void kftp_connection_tls_begin(KftpConnection *c) {
@@ -50,7 +45,7 @@ int kftp_connection_tls_mode(const KftpConnection *c, enum kftp_tls_mode *ret, K
                 return kftp_failure_set(f, KFTP_CLASS_TLS, -EOPNOTSUPP, false,
                                         "%s: this kernel has no kernel TLS, so FTPS is not possible here: it wants CONFIG_TLS "
                                         "(sudo modprobe tls) and Linux 6.1 or later", c->remote);
-        notef(c, "%s: this kernel has no kernel TLS (CONFIG_TLS; sudo modprobe tls): going on in clear text", c->remote);
+        warn(c, "%s: this kernel has no kernel TLS (CONFIG_TLS; sudo modprobe tls): going on in clear text", c->remote);
         *ret = KFTP_TLS_NONE;
         return 0;
 }
@@ -74,7 +69,13 @@ void kftp_connection_tls_line(KftpConnection *c) {
 
 void kftp_connection_tls_connected(KftpConnection *c) {
         if (c->tls.mode == KFTP_TLS_OPPORTUNISTIC && c->session.features & KFTP_FEATURE_TLS && c->tls.control.version == 0)
-                notef(c, "%s has no TLS (%s): going on in clear text, the password included", c->remote, strempty(c->auth_reply));
+                warn(c, "%s has no TLS (%s): going on in clear text, the password included", c->remote, strempty(c->auth_reply));
+}
+
+void kftp_connection_tls_unclean(const KftpConnection *c, const struct kftp_submit *request) {
+        _cleanup_free_ char *path = strndup(request->path ? (const char *) (uintptr_t) request->path : "", request->path_len);
+
+        warn(c, "\"%s\" from %s ended without TLS's close_notify; its size is right, so it is taken", strempty(path), c->remote);
 }
 
 /* A DONE of a request that had a data connection. */
@@ -85,7 +86,7 @@ KftpTlsState kftp_connection_tls_data(KftpConnection *c) {
                 return c->tls.data;
         if (c->tls.control.version != 0 && e->peer.family != 0 && !c->data_told) {
                 c->data_told = true;
-                notef(c, "%s does not encrypt data connections (%s): files and listings go in clear text", c->remote, strempty(c->auth_reply));
+                warn(c, "%s does not encrypt data connections (%s): files and listings go in clear text", c->remote, strempty(c->auth_reply));
         }
         return (KftpTlsState) {};
 }

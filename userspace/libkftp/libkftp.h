@@ -147,6 +147,8 @@ typedef struct KftpCallbacks {
         void (*tls)(void *userdata, enum kftp_role channel, const KftpTlsState *s);
         /* Something worth knowing that is no failure: what did not work and what is done instead. */
         void (*note)(void *userdata, const char *text);
+        /* What was asked for is not fully so, or what is not safe is done all the same. */
+        void (*warning)(void *userdata, const char *text);
         void *userdata;
 } KftpCallbacks;
 

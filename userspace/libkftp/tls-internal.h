@@ -75,5 +75,5 @@ gnutls_certificate_credentials_t kftp_tls_trust_credentials(const KftpTlsTrust *
 bool kftp_tls_pin_matches(const char *text, const unsigned char key[KFTP_TLS_PIN_SIZE]);
 char *kftp_tls_pin_format(const unsigned char key[KFTP_TLS_PIN_SIZE]);  /* allocated */
 
-/* The number of a suite that GnuTLS calls so; 0: unknown. */
-uint16_t kftp_tls_suite(const char *gnutls_name);
+/* The number of a suite; 0: unknown. */
+uint16_t kftp_tls_suite(const char *name);

@@ -123,10 +123,7 @@ int kftp_tls_check(const KftpTlsOptions *o, KftpFailure *f) {
 
 /* ---- What is told of a connection ------------------------------------------------------------- */
 
-/*
- * By IANA's numbers: GnuTLS names the suites of TLS 1.2 in its own way, and gives no number for a session. These are
- * those that the kernel takes.
- */
+/* IANA's numbers, which GnuTLS does not give for a session, of the suites that the kernel takes. */
 static const struct {
         uint16_t number;
         const char *name;
@@ -145,19 +142,9 @@ static const struct {
         { 0xcca8, "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256" },
 };
 
-/* "TLS_ECDHE_RSA_AES_128_GCM_SHA256" is what GnuTLS says instead of "..._RSA_WITH_AES_...". */
-static bool is_named(const char *iana, const char *gnutls) {
-        const char *with = strstr(iana, "WITH_");
-        size_t n = with ? (size_t) (with - iana) : strlen(iana);
-
-        if (streq(iana, gnutls))
-                return true;
-        return with && strncmp(iana, gnutls, n) == 0 && streq(with + strlen("WITH_"), gnutls + n);
-}
-
-uint16_t kftp_tls_suite(const char *gnutls_name) {
+uint16_t kftp_tls_suite(const char *name) {
         for (size_t i = 0; i < ELEMENTS(suites); i++)
-                if (is_named(suites[i].name, strempty(gnutls_name)))
+                if (streq(suites[i].name, strempty(name)))
                         return suites[i].number;
         return 0;
 }

@@ -263,7 +263,7 @@ static void warn(const KftpTlsPeer *p, const Certificate *c) {
         const KftpTls *t = p->tls;
         _cleanup_free_ char *flaws = describe(t, c), *text = NULL, *escaped = NULL;
 
-        if (!t->callbacks->note || asprintf(&text, "WARNING: %s is NOT VERIFIED (insecure): its certificate %s; it may be anybody. Its key is %s",
+        if (!t->callbacks->note || asprintf(&text, "%s is NOT VERIFIED (insecure): its certificate %s; it may be anybody. Its key is %s",
                                             t->remote, strempty(flaws), strempty(c->pin)) < 0) {
                 text = NULL;
                 return;
