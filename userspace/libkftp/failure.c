@@ -402,9 +402,11 @@ static int classify(KftpFailure *f, const KftpEnding *e, const char *path, const
                 return refused_by_server(f, e, path, reply);
         if (e->error == -EBADMSG)
                 return wrong_size(f, e, path, reply);
+        if (e->error == -EPROTO && e->encrypted)
+                return kftp_failure_set(f, KFTP_CLASS_TLS, e->error, false, "%s has sent what is no TLS record, or no FTP inside of it: "
+                                        "it may have died%s", e->remote, reply);
         if (e->error == -EPROTO || e->error == -EMSGSIZE)
-                return kftp_failure_set(f, KFTP_CLASS_OTHER, e->error, false, "%s does not speak FTP%s as it should%s", e->remote,
-                                        e->encrypted ? " over TLS" : "", reply);
+                return kftp_failure_set(f, KFTP_CLASS_OTHER, e->error, false, "%s does not speak FTP as it should%s", e->remote, reply);
         /* 421 is how a server says that it hangs up; the connection is gone then, which is no news. */
         if (e->reply == 421)
                 return refused_by_server(f, e, path, reply);
