@@ -50,6 +50,14 @@ static void show_note(void *userdata, const char *text) {
         fprintf(stderr, "* %s\n", strempty(escaped));
 }
 
+static void show_warning(void *userdata, const char *text) {
+        _cleanup_free_ char *escaped = kftp_escape(text, strlen(text));
+        Run *run = userdata;
+
+        progress_clear(&run->progress);
+        fprintf(stderr, "kftp: warning: %s\n", strempty(escaped));
+}
+
 static void show_connected(void *userdata, const struct kftp_addr *local, const struct kftp_addr *peer) {
         _cleanup_free_ char *from = kftp_address_format(local), *to = kftp_address_format(peer);
         Run *run = userdata;
@@ -99,6 +107,7 @@ static KftpCallbacks callbacks(Run *run) {
         return (KftpCallbacks) {
                 .line = a->verbose ? show_line : NULL,
                 .note = a->verbose ? show_note : NULL,
+                .warning = a->quiet && !a->verbose ? NULL : show_warning,
                 .connected = a->verbose ? show_connected : NULL,
                 .tls = a->verbose ? show_tls : NULL,
                 .progress = a->quiet || a->no_progress ? NULL : show_progress,
