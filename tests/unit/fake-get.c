@@ -121,7 +121,7 @@ static void fill_in(KftpResult *ret, const KftpOptions *o, const char *final) {
         set_address(&ret->local_addr, "192.0.2.2", 40000);
         set_address(&ret->data_peer, "192.0.2.1", 20);
         set_address(&ret->data_local, "192.0.2.2", 40001);
-        if (o->tls.mode == KFTP_TLS_NONE)
+        if (o->tls.mode == KFTP_TLS_NONE || o->tls.mode == KFTP_TLS_OPPORTUNISTIC)
                 return;
         ret->tls = (KftpTlsState) { .version = 0x0304, .cipher = 0x1302 };
         ret->data_tls = ret->tls;
@@ -151,6 +151,8 @@ int fake_get(const KftpUrl *url, const char *dest, const KftpOptions *o, KftpRes
                 return flaky(ret);
         if (startswith(url->path, "nohost/"))
                 return fail(ret, KFTP_CLASS_NETWORK, -EHOSTUNREACH, false, "fake: no such host");
+        if (o->tls.mode == KFTP_TLS_OPPORTUNISTIC)
+                o->callbacks.warning(o->callbacks.userdata, "fake:21 has no TLS");
         if (startswith(url->path, "hold/"))
                 r = hold(o, ret);
         if (r >= 0)

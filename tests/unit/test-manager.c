@@ -15,6 +15,7 @@
 #define CANCELLED "MESSAGE_ID=" KFTP_MESSAGE_JOB_CANCELLED
 #define REJECTED "MESSAGE_ID=" KFTP_MESSAGE_JOB_REJECTED
 #define WARNING "MESSAGE_ID=" KFTP_MESSAGE_JOB_WARNING
+#define RUN_WARNING "MESSAGE_ID=" KFTP_MESSAGE_RUN_WARNING
 
 static void test_once_per_revision(void **state) {
         Daemon *d = *state;
@@ -231,6 +232,12 @@ static void test_tls(void **state) {
         put_job(d, "clear", "ok", NULL);
         daemon_expect(d, 1, JOB_DONE, "KFTP_JOB=clear");
         daemon_expect(d, 1, "CALL clear.csv", "tls=0 ca=- cert=- key=- pin=-");
+        daemon_expect(d, 1, FILE_DONE, "KFTP_TLS=");
+
+        put_job(d, "stripped", "ok", "[Source]\nTLS=auto\n");
+        daemon_expect(d, 1, JOB_DONE, "KFTP_JOB=stripped");
+        daemon_check_field(d, RUN_WARNING, "KFTP_JOB=stripped", "MESSAGE=stripped: fake:21 has no TLS");
+        daemon_check_field(d, RUN_WARNING, NULL, "PRIORITY=4");
         daemon_expect(d, 1, FILE_DONE, "KFTP_TLS=");
 
         /* nothing that passes by itself */

@@ -14,6 +14,8 @@
 #define KFTP_MESSAGE_JOB_FAILED "f5854418e9da4447b92d9ca91407a7f1"
 /* An attempt has failed, another one follows. */
 #define KFTP_MESSAGE_ATTEMPT_FAILED "aabf399c00f54e549e581ccc6b967a1b"
+/* A run goes on, but not as well protected as it might be. */
+#define KFTP_MESSAGE_RUN_WARNING "994ff4922d3340bf9d39250552300bd1"
 /* kftpd stops, a run goes on when it starts again. */
 #define KFTP_MESSAGE_JOB_INTERRUPTED "729083f5e8ec41e4beb70dbb7fa1a157"
 /* A run was given up because its job file was changed, masked or removed. */

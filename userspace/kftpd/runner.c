@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <sys/random.h>
+#include <syslog.h>
 
+#include "catalog-ids.h"
 #include "client.h"
 #include "format.h"
 #include "runner.h"
@@ -94,6 +96,12 @@ static int on_intent(void *userdata, const KftpIntent *i) {
         e->mtime = i->mtime;
         e->state = LEDGER_INTENT;
         return record(run);
+}
+
+static void on_warning(void *userdata, const char *text) {
+        Run *run = userdata;
+
+        report_event(&run->context->report, LOG_WARNING, KFTP_MESSAGE_RUN_WARNING, run->job->name, 0, "%s: %s", run->job->name, text);
 }
 
 /* ---- The transfer --------------------------------------------------------------------------------- */
@@ -207,6 +215,7 @@ static void fetch(Run *run, const char *password) {
                 .resume = true,
                 .callbacks = {
                         .intent = on_intent,
+                        .warning = on_warning,
                         .userdata = run,
                 },
                 .control = run->control,
