@@ -172,6 +172,8 @@ int lent_answer_with(Lent *l, uint32_t flags, const void *pending, size_t n) {
 }
 
 static int shake(Lent *l) {
+        if (l->session->shake)
+                return l->session->shake(l);
         return lent_hello(l) ?: lent_keys(l, TLS_KEYS_BOTH | (l->session->padded ? TLS_KEYS_PADDED : 0));
 }
 

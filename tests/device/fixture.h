@@ -22,6 +22,8 @@
 #include "slowfs.h"
 #include "uapi/kftp.h"
 
+struct Lent;
+
 typedef struct Session {
         int fd;
         int result;                     /* of the last RUN */
@@ -29,6 +31,7 @@ typedef struct Session {
         char text[8192];                /* its text, terminated */
         bool agent;                     /* session_run() and its kin answer TLS events, and do not return them */
         bool padded;                    /* the agent expects padding */
+        int (*shake)(struct Lent *l);   /* how it does it; NULL: by what stands for a handshake here */
         unsigned lent[2];               /* how many TLS events there were, by channel */
         struct Session *next;
 } Session;

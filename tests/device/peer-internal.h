@@ -37,6 +37,7 @@ struct Conn {
 
         PeerTls *tls[2];                /* by role; NULL: in clear */
         bool protect;                   /* TLS begins on each data connection */
+        PeerShake shake;                /* NULL: what stands for a handshake */
 };
 
 /* The length of an address of this family. */

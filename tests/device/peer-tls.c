@@ -40,11 +40,19 @@ void peer_tls_begin(Conn *c, enum kftp_role role) {
         char hello;
 
         peer_wait(c, fd, POLLIN, "the client does not begin its handshake");
+        if (c->shake) {
+                c->shake(c, role);
+                return;
+        }
         if (recv(fd, &hello, 1, 0) != 1 || hello != 'H')
                 peer_fail(c, "the client did not begin its handshake");
         if (peer_push_raw(c, fd, "S", 1) < 0)
                 peer_fail(c, "the client does not wait for the handshake's end");
         peer_tls_keys(c, role, tls_keys());
+}
+
+void peer_shake_with(Conn *c, PeerShake shake) {
+        c->shake = shake;
 }
 
 void peer_tls_forget(Conn *c, enum kftp_role role) {

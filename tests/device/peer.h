@@ -152,7 +152,9 @@ void peer_stor(Conn *c, const char *command, uint64_t offset, uint64_t n);
 void peer_auth(Conn *c);
 /* The handshake, or what stands for it here; from then on everything goes in records. */
 void peer_tls_begin(Conn *c, enum kftp_role role);
-/* The same after a handshake of another kind. */
+/* From now on handshakes are of another kind; such a one has to end with peer_tls_keys(). */
+typedef void (*PeerShake)(Conn *c, enum kftp_role role);
+void peer_shake_with(Conn *c, PeerShake shake);
 void peer_tls_keys(Conn *c, enum kftp_role role, const TlsKeys *keys);
 bool peer_tls_on(Conn *c, enum kftp_role role);
 /* Shall TLS begin with each data connection? */
