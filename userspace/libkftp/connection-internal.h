@@ -25,7 +25,6 @@ struct KftpConnection {
         KftpTls tls;
         char *auth_reply;               /* the server's last word to AUTH or PROT, or NULL */
         bool auth_asked;                /* the next reply is that */
-        bool data_told;                 /* that data connections are not encrypted, though the control connection is */
         KftpRate rate;
         uint64_t used_usec;             /* when the last request ended */
         unsigned requests;              /* ended, of those since kftp_connection_reuse */
@@ -48,10 +47,9 @@ void kftp_connection_note_line(KftpConnection *c, const KftpWatch *watch);
 void kftp_connection_tls_begin(KftpConnection *c);
 /* The mode to arm the session with: less than the connection's if the kernel has no TLS and that is good enough. */
 int kftp_connection_tls_mode(const KftpConnection *c, enum kftp_tls_mode *ret, KftpFailure *f);
-/* Looks at the line that is the last event, or at what CONNECTED or a DONE mean. */
+/* Looks at the line that is the last event, or at what CONNECTED means. */
 void kftp_connection_tls_line(KftpConnection *c);
 void kftp_connection_tls_connected(KftpConnection *c);
-KftpTlsState kftp_connection_tls_data(KftpConnection *c);
 /* A download that was content with that. */
 void kftp_connection_tls_unclean(const KftpConnection *c, const struct kftp_submit *request);
 /* The last event lends a socket. 0: run on; 1: another event has come meanwhile and is now the last. */

@@ -106,7 +106,8 @@ static void note_ending(KftpConnection *c, KftpDone *d) {
         d->local = e->local;
         d->peer = e->peer;
         d->unclean = e->event_flags & KFTP_EVENT_UNCLEAN;
-        d->tls = kftp_connection_tls_data(c);
+        if (e->event_flags & KFTP_EVENT_ENCRYPTED)
+                d->tls = c->tls.data;
 }
 
 static bool is_upload(const struct kftp_submit *request) {

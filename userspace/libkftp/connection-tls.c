@@ -68,27 +68,20 @@ void kftp_connection_tls_line(KftpConnection *c) {
 }
 
 void kftp_connection_tls_connected(KftpConnection *c) {
-        if (c->tls.mode == KFTP_TLS_OPPORTUNISTIC && c->session.features & KFTP_FEATURE_TLS && c->tls.control.version == 0)
-                warn(c, "%s has no TLS (%s): going on in clear text, the password included", c->remote, strempty(c->auth_reply));
+        const char *reply = strempty(c->auth_reply);
+
+        if (c->tls.mode != KFTP_TLS_OPPORTUNISTIC || !(c->session.features & KFTP_FEATURE_TLS))
+                return;
+        if (c->tls.control.version == 0)
+                warn(c, "%s has no TLS (%s): going on in clear text, the password included", c->remote, reply);
+        else if (*reply == '4' || *reply == '5')
+                warn(c, "%s does not encrypt data connections (%s): files and listings go in clear text", c->remote, reply);
 }
 
 void kftp_connection_tls_unclean(const KftpConnection *c, const struct kftp_submit *request) {
         _cleanup_free_ char *path = strndup(request->path ? (const char *) (uintptr_t) request->path : "", request->path_len);
 
         warn(c, "\"%s\" from %s ended without TLS's close_notify; its size is right, so it is taken", strempty(path), c->remote);
-}
-
-/* A DONE of a request that had a data connection. */
-KftpTlsState kftp_connection_tls_data(KftpConnection *c) {
-        const struct kftp_run *e = &c->session.event;
-
-        if (e->event_flags & KFTP_EVENT_ENCRYPTED)
-                return c->tls.data;
-        if (c->tls.control.version != 0 && e->peer.family != 0 && !c->data_told) {
-                c->data_told = true;
-                warn(c, "%s does not encrypt data connections (%s): files and listings go in clear text", c->remote, strempty(c->auth_reply));
-        }
-        return (KftpTlsState) {};
 }
 
 /* ---- A socket was lent --------------------------------------------------------------------------- */
@@ -180,7 +173,8 @@ void kftp_connection_tls_add(const KftpConnection *c, KftpFailure *f) {
         const KftpFailure *own = &c->tls.failure;
         unsigned reply = f->reply;
 
-        if (own->error >= 0 || !own->text || reply < 400)
+        /* That a server which refuses closes the connection, too, is no news. */
+        if (own->error >= 0 || own->error == -ECONNRESET || !own->text || reply < 400)
                 return;
         (void) kftp_failure_set(f, f->class, f->error, f->transient, "%s; and before that, %s", strempty(f->text), own->text);
         f->reply = reply;
