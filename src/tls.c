@@ -23,6 +23,8 @@
 
 #define ALERT_WARNING		1
 #define ALERT_CLOSE_NOTIFY	0
+#define ALERT_USER_CANCELED	90
+#define ALERT_NO_RENEGOTIATION	100
 
 /* RFC 5246 section 7.4, RFC 8446 section 4 */
 #define HANDSHAKE_HELLO_REQUEST	0
@@ -184,7 +186,8 @@ static int take_alert(struct kftp_conn *c, const u8 *alert, int len)
 		c->clean_end = true;
 		return 0;
 	}
-	if (alert[0] == ALERT_WARNING)
+	/* TLS 1.3 has no other warnings, whatever the level says; nor have we seen any in TLS 1.2 */
+	if (alert[1] == ALERT_USER_CANCELED || alert[1] == ALERT_NO_RENEGOTIATION)
 		return 1;
 	c->session->alert = alert[1];
 	return -ECONNABORTED;

@@ -187,6 +187,8 @@ static void data_ended(struct kftp_session *s, struct kftp_request *q, int error
 	q->data_ended = true;
 	q->data_error = error;
 	q->broken = s->data.tls && is_about_records(error);
+	if (q->broken)
+		q->result.end.error = error;	/* also if the server has no more to say */
 	q->result.unclean = s->data.tls && !s->data.clean_end && !error && !uploads(q) && !q->cut;
 	if (uploads(q) && !error)
 		kernel_sock_shutdown(s->data.sock, SHUT_WR);
