@@ -7,10 +7,12 @@
 #   make check-slow     the command's slow tests, in the same guest
 #   make check-matrix   the module built for and booted on the kernels of four Debian suites
 #   make check-sanitize the same tests on a kernel with KASAN, lockdep, kmemleak and UBSAN, built once
+#   make check-fuzz     the parsers with inputs that a fuzzer makes up, by hand
 #   make soak           long counts, by hand
 
 include tests/device/device.mk
 include tests/sanitize/sanitize.mk
+include tests/fuzz/fuzz.mk
 
 # The kernel that test guests boot: the stock one that belongs to the headers in use.
 VM_KERNEL := $(B)/vm/kernel

@@ -25,5 +25,14 @@ int test_listing_file(const char *text, size_t n);
  */
 char *test_listing(const char *text, size_t n, KftpListSource source, KftpListSummary *ret);
 
+/* The same with names escaped, and after each time "/" and its precision. */
+char *test_listing_in_full(const char *text, size_t n, KftpListSource source, const KftpListKnown *known, KftpListSummary *ret);
+
+/* One line, now. */
+int test_parse_line(const KftpListFormat *format, const char *line, KftpEntry *ret);
+
+/* Every format there is, up to NULL. */
+extern const KftpListFormat *const test_list_formats[];
+
 /* The whole text, in one format, to exactly these lines, and no line of it is bad. */
 void test_expect_listing(const char *format, const char *text, const char *expected);

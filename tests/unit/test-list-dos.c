@@ -74,7 +74,7 @@ static void test_not_dos(void **state) {
         for (size_t i = 0; i < ELEMENTS(lines); i++) {
                 KftpEntry e;
 
-                if (kftp_list_dos.parse(lines[i], strlen(lines[i]), TEST_NOW, &e) != KFTP_LIST_NOT)
+                if (test_parse_line(&kftp_list_dos, lines[i], &e) != KFTP_LIST_NOT)
                         fail_msg("taken: %s", lines[i]);
         }
 }

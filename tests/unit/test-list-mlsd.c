@@ -140,7 +140,7 @@ static void test_not_mlsd(void **state) {
         for (size_t i = 0; i < ELEMENTS(lines); i++) {
                 KftpEntry e;
 
-                assert_int_equal(kftp_list_mlsd.parse(lines[i], strlen(lines[i]), TEST_NOW, &e), KFTP_LIST_NOT);
+                assert_int_equal(test_parse_line(&kftp_list_mlsd, lines[i], &e), KFTP_LIST_NOT);
         }
 }
 

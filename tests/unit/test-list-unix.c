@@ -148,7 +148,7 @@ static void test_precision(void **state) {
         for (size_t i = 0; i < ELEMENTS(lines); i++) {
                 KftpEntry e;
 
-                assert_int_equal(kftp_list_unix.parse(lines[i].line, strlen(lines[i].line), TEST_NOW, &e), KFTP_LIST_ENTRY);
+                assert_int_equal(test_parse_line(&kftp_list_unix, lines[i].line, &e), KFTP_LIST_ENTRY);
                 assert_int_equal(e.mtime_precision, lines[i].precision);
         }
 }
@@ -211,7 +211,7 @@ static void test_not_unix(void **state) {
         for (size_t i = 0; i < ELEMENTS(lines); i++) {
                 KftpEntry e;
 
-                if (kftp_list_unix.parse(lines[i], strlen(lines[i]), TEST_NOW, &e) != KFTP_LIST_NOT)
+                if (test_parse_line(&kftp_list_unix, lines[i], &e) != KFTP_LIST_NOT)
                         fail_msg("taken: %s", lines[i]);
         }
 }

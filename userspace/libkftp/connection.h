@@ -83,6 +83,8 @@ typedef struct KftpLearnt {
         bool no_list_a;
         bool directory_asked;
         char *directory;                /* of the log-in; NULL: not asked, or not to be had */
+        const struct KftpListFormat *list_format;       /* in which its listings by LIST are; NULL: not known yet */
+        unsigned list_order;            /* of the numbers of a date such as 01/02/24 in them: enum kftp_list_order */
 } KftpLearnt;
 KftpLearnt *kftp_connection_learnt(KftpConnection *c);
 

@@ -334,10 +334,12 @@ typedef int (*KftpEntryCallback)(void *userdata, const KftpEntry *entry);
 typedef struct KftpListOptions {
         bool all;                       /* also names that begin with a dot, if the server hides them (LIST -a) */
         bool stat;                      /* by STAT over the control connection: no data connection is needed */
+        int32_t utc_offset;             /* seconds that the clock in the server's LIST is ahead of UTC; MLSD has UTC */
 } KftpListOptions;
 
 typedef struct KftpListing {
-        const char *format;             /* "MLSD", "unix", "DOS"; NULL if there was nothing to be read */
+        const char *format;             /* "MLSD", "unix", "DOS", "VMS", ...; NULL if there was nothing to be read */
+        bool utc;                       /* the format has times in UTC, whatever utc_offset is */
         uint64_t entries;
         uint64_t bad;                   /* lines that could not be read: the listing may lack as many entries */
         char *bad_line;                 /* the first of them, escaped, or NULL */

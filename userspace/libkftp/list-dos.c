@@ -15,7 +15,6 @@
 #include "list.h"
 #include "util.h"
 
-#define MINUTE 60
 #define DIRECTORY_PADDING 10            /* spaces after "<DIR>" */
 
 typedef struct Cursor {
@@ -43,77 +42,25 @@ static bool take(Cursor *c, const char *word) {
         return true;
 }
 
-/* At least min and at most max digits; -1 if there are fewer or more. */
-static int take_digits(Cursor *c, size_t min, size_t max, size_t *ret_n) {
-        uint64_t value;
-        size_t n = 0;
+/* "01-02-24", "02.01.2024", "2024-01-02" */
+static bool take_date(Cursor *c, KftpListContext *context, KftpListTime *t) {
+        KftpListWord word;
 
-        while (n < left(c) && isdigit((unsigned char) c->p[n]))
-                n++;
-        if (n < min || n > max || !kftp_list_number(c->p, n, &value))
-                return -1;
-        c->p += n;
-        *ret_n = n;
-        return (int) value;
-}
-
-static bool take_separator(Cursor *c, char *separator) {
-        if (c->p == c->end || !strchr("-/.", *c->p) || (*separator && *c->p != *separator))
-                return false;
-        *separator = *c->p++;
-        return true;
-}
-
-/* Month first, as Americans do, but day first between dots; the year first if it has four digits there. */
-static bool take_date(Cursor *c, KftpListTime *t) {
-        size_t n[3] = {};
-        char separator = '\0';
-        int field[3];
-
-        for (size_t i = 0; i < 3; i++) {
-                if (i > 0 && !take_separator(c, &separator))
-                        return false;
-                field[i] = take_digits(c, 1, 4, &n[i]);
-                if (field[i] < 0)
-                        return false;
-        }
-        if (n[0] == 4 && n[1] <= 2 && n[2] <= 2)
-                *t = (KftpListTime) { .year = field[0], .month = field[1], .day = field[2] };
-        else if (n[0] <= 2 && n[1] <= 2 && (n[2] == 2 || n[2] == 4))
-                *t = (KftpListTime) { .year = field[2], .month = field[separator == '.'], .day = field[separator != '.'] };
-        else
-                return false;
-        /* As POSIX has it for strptime() */
-        if (n[0] <= 2 && n[2] == 2)
-                t->year += t->year < 69 ? 2000 : 1900;
-        return true;
+        return c->p < c->end && isdigit((unsigned char) *c->p) && kftp_list_next_word(&c->p, c->end, &word)
+                && kftp_list_date_word(word, context, t);
 }
 
 /* "03:04AM", "15:04", "03:04:05 PM" */
 static bool take_time(Cursor *c, KftpListTime *t, uint32_t *precision) {
+        KftpListWord word;
         Cursor after;
-        size_t n;
 
-        *precision = MINUTE;
-        t->hour = take_digits(c, 1, 2, &n);
-        if (t->hour < 0 || !take(c, ":"))
+        if (!kftp_list_next_word(&c->p, c->end, &word) || !memchr(word.text, ':', word.n) || !kftp_list_time_word(word, t, precision))
                 return false;
-        t->minute = take_digits(c, 2, 2, &n);
-        if (t->minute < 0)
-                return false;
-        if (take(c, ":")) {
-                t->second = take_digits(c, 2, 2, &n);
-                *precision = 1;
-                if (t->second < 0)
-                        return false;
-        }
         after = *c;
-        skip_spaces(&after, 1);
-        if (take(&after, "AM")) {
-                t->hour = t->hour == 12 ? 0 : t->hour;
-                *c = after;
-        } else if (take(&after, "PM")) {
-                t->hour = t->hour == 12 ? 12 : t->hour + 12;
+        if (skip_spaces(&after, 1) > 0 && left(&after) > 2 && after.p[2] == ' '
+            && kftp_list_half_day((KftpListWord) { after.p, 2 }, t)) {
+                after.p += 2;
                 *c = after;
         }
         return true;
@@ -167,19 +114,18 @@ static bool take_type_or_size(Cursor *c, KftpEntry *e) {
         return take_size(c, &e->size) && skip_spaces(c, 1) > 0;
 }
 
-static int parse_dos(const char *line, size_t n, int64_t now, KftpEntry *ret) {
+static int parse_dos(const char *line, size_t n, KftpListContext *context, KftpEntry *ret) {
         Cursor c = { line, line + n };
         KftpEntry e = KFTP_ENTRY_INIT;
         KftpListTime t;
 
-        (void) now;
-        if (!take_date(&c, &t) || skip_spaces(&c, SIZE_MAX) == 0)
+        if (!take_date(&c, context, &t) || skip_spaces(&c, SIZE_MAX) == 0)
                 return KFTP_LIST_NOT;
         if (!take_time(&c, &t, &e.mtime_precision) || skip_spaces(&c, SIZE_MAX) == 0)
                 return KFTP_LIST_NOT;
         if (!take_type_or_size(&c, &e) || c.p == c.end)
                 return KFTP_LIST_NOT;
-        e.mtime = kftp_list_time(&t);
+        e.mtime = kftp_list_local_time(&t, context);
         e.name = c.p;
         e.name_len = left(&c);
         if (e.type == KFTP_ENTRY_LINK)

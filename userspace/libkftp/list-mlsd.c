@@ -159,11 +159,11 @@ static const char *find_name(const char *line, size_t n) {
         return separator ? separator + 1 : space;
 }
 
-static int parse_mlsd(const char *line, size_t n, int64_t now, KftpEntry *ret) {
+static int parse_mlsd(const char *line, size_t n, KftpListContext *context, KftpEntry *ret) {
         const char *space = find_name(line, n), *end = line + n;
         Facts all = { .entry = KFTP_ENTRY_INIT };
 
-        (void) now;
+        (void) context;
         if (!space || space + 1 == end)
                 return KFTP_LIST_NOT;
         for (const char *p = line; p < space; ) {
@@ -183,4 +183,4 @@ static int parse_mlsd(const char *line, size_t n, int64_t now, KftpEntry *ret) {
         return all.dot ? KFTP_LIST_DOT : KFTP_LIST_ENTRY;
 }
 
-const KftpListFormat kftp_list_mlsd = { .name = "MLSD", .parse = parse_mlsd };
+const KftpListFormat kftp_list_mlsd = { .name = "MLSD", .parse = parse_mlsd, .utc = true };

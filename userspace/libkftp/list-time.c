@@ -5,7 +5,6 @@
  */
 
 #include <ctype.h>
-#include <strings.h>
 
 #include "list.h"
 #include "util.h"
@@ -64,20 +63,16 @@ int64_t kftp_list_time_guess_year(const KftpListTime *t, int64_t now) {
         return KFTP_MTIME_UNKNOWN;
 }
 
-bool kftp_list_number(const char *text, size_t n, uint64_t *ret) {
-        uint64_t value = 0;
+int64_t kftp_list_local_time(const KftpListTime *t, const KftpListContext *context) {
+        int64_t time = kftp_list_time(t);
 
-        if (n == 0)
-                return false;
-        for (size_t i = 0; i < n; i++) {
-                unsigned digit = (unsigned) (unsigned char) text[i] - '0';
+        return time == KFTP_MTIME_UNKNOWN ? time : time - context->utc_offset;
+}
 
-                if (digit > 9 || value > (UINT64_MAX - digit) / 10)
-                        return false;
-                value = value * 10 + digit;
-        }
-        *ret = value;
-        return true;
+int64_t kftp_list_local_time_guess_year(const KftpListTime *t, const KftpListContext *context) {
+        int64_t time = kftp_list_time_guess_year(t, context->now + context->utc_offset);
+
+        return time == KFTP_MTIME_UNKNOWN ? time : time - context->utc_offset;
 }
 
 static int digits(const char *text, size_t n) {
@@ -109,19 +104,4 @@ int64_t kftp_list_time_val(const char *text, size_t n) {
                 .second = digits(text + year + 8, 2),
         };
         return kftp_list_time(&t);
-}
-
-int kftp_list_month(const char *text, size_t n) {
-        static const char *const months[] = {
-                "January", "February", "March", "April", "May", "June",
-                "July", "August", "September", "October", "November", "December",
-        };
-
-        /* "Sep." */
-        if (n > 3 && text[n - 1] == '.')
-                n--;
-        for (size_t i = 0; n >= 3 && i < ELEMENTS(months); i++)
-                if (n <= strlen(months[i]) && strncasecmp(text, months[i], n) == 0)
-                        return (int) i + 1;
-        return 0;
 }

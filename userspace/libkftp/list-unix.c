@@ -16,41 +16,6 @@
 
 #define PERMISSIONS 10                  /* "drwxr-xr-x" */
 #define MAX_WORDS 24                    /* that are looked at */
-#define MINUTE 60
-#define DAY 86400
-
-typedef struct Word {
-        const char *text;
-        size_t n;
-} Word;
-
-static bool is_blank(char c) {
-        return c == ' ' || c == '\t';
-}
-
-/* Splits off the next word; false at the end. */
-static bool next_word(const char **p, const char *end, Word *ret) {
-        while (*p < end && is_blank(**p))
-                (*p)++;
-        ret->text = *p;
-        while (*p < end && !is_blank(**p))
-                (*p)++;
-        ret->n = (size_t) (*p - ret->text);
-        return ret->n > 0;
-}
-
-static bool number(Word w, uint64_t *ret) {
-        return kftp_list_number(w.text, w.n, ret);
-}
-
-/* A number between min and max of at most two digits, or -1. */
-static int small_number(const char *text, size_t n, int min, int max) {
-        uint64_t value;
-
-        if (n > 2 || !kftp_list_number(text, n, &value) || (int) value < min || (int) value > max)
-                return -1;
-        return (int) value;
-}
 
 /* ---- Permissions ----------------------------------------------------------------------------- */
 
@@ -102,7 +67,7 @@ static bool three_permissions(const char *p, uint32_t special, uint32_t *mode) {
         return true;
 }
 
-static bool permissions(Word w, KftpEntry *e, Word *rest) {
+static bool permissions(KftpListWord w, KftpEntry *e, KftpListWord *rest) {
         uint32_t mode = 0, special = 0;
 
         if (w.n < PERMISSIONS || !entry_type(w.text[0], &e->type))
@@ -118,169 +83,11 @@ static bool permissions(Word w, KftpEntry *e, Word *rest) {
         }
         e->mode = memchr(w.text + 1, '?', PERMISSIONS - 1) ? KFTP_MODE_UNKNOWN : mode | special;
 
-        *rest = (Word) { w.text + PERMISSIONS, w.n - PERMISSIONS };
+        *rest = (KftpListWord) { w.text + PERMISSIONS, w.n - PERMISSIONS };
         return true;
-}
-
-/* ---- Dates ----------------------------------------------------------------------------------- */
-
-/* "03:04", "3:04", "03:04:05", "03:04:05.678" */
-static bool time_of_day(Word w, KftpListTime *t, uint32_t *precision) {
-        const char *colon = memchr(w.text, ':', w.n), *end = w.text + w.n, *second;
-        const char *dot = memchr(w.text, '.', w.n);
-
-        if (!colon)
-                return false;
-        end = dot ?: end;
-        if (colon > end)
-                return false;
-        second = memchr(colon + 1, ':', (size_t) (end - colon - 1));
-        t->hour = small_number(w.text, (size_t) (colon - w.text), 0, 23);
-        t->minute = small_number(colon + 1, (size_t) ((second ?: end) - colon - 1), 0, 59);
-        t->second = second ? small_number(second + 1, (size_t) (end - second - 1), 0, 60) : 0;
-        *precision = second ? 1 : MINUTE;
-        return t->hour >= 0 && t->minute >= 0 && t->second >= 0 && (second || !dot);
-}
-
-static bool year(Word w, KftpListTime *t) {
-        uint64_t value;
-
-        if (w.n != 4 || !number(w, &value) || value < 1900)
-                return false;
-        t->year = (int) value;
-        return true;
-}
-
-/* "2", "02", "2.", "2," */
-static bool day(Word w, KftpListTime *t) {
-        if (w.n > 1 && (w.text[w.n - 1] == '.' || w.text[w.n - 1] == ','))
-                w.n--;
-        t->day = small_number(w.text, w.n, 1, 31);
-        return t->day > 0;
-}
-
-/* "Jan 2 03:04", "Jan 2 2024", "2 Jan 2024", "Jan 2 03:04:05 2024" */
-static size_t month_and_day(const Word *w, size_t n, int64_t now, KftpEntry *e) {
-        KftpListTime t = {};
-        size_t words = 3;
-
-        if (n < words)
-                return 0;
-        t.month = kftp_list_month(w[0].text, w[0].n);
-        if (t.month > 0 ? !day(w[1], &t) : !day(w[0], &t) || (t.month = kftp_list_month(w[1].text, w[1].n)) == 0)
-                return 0;
-        e->mtime_precision = DAY;
-        if (year(w[2], &t)) {
-                e->mtime = kftp_list_time(&t);
-                return words;
-        }
-        if (!time_of_day(w[2], &t, &e->mtime_precision))
-                return 0;
-        /* After seconds there is a year (ls -lT). */
-        if (e->mtime_precision == 1 && n > words && year(w[3], &t)) {
-                e->mtime = kftp_list_time(&t);
-                return words + 1;
-        }
-        e->mtime = kftp_list_time_guess_year(&t, now);
-        return words;
-}
-
-static bool zone(Word w, int64_t *ret) {
-        uint64_t value;
-
-        if (w.n != 5 || (w.text[0] != '+' && w.text[0] != '-') || !kftp_list_number(w.text + 1, 4, &value))
-                return false;
-        *ret = ((int64_t) (value / 100) * 60 + (int64_t) (value % 100)) * 60;
-        if (w.text[0] == '-')
-                *ret = -*ret;
-        return true;
-}
-
-/* "2024-01-02 03:04", "2024-01-02 03:04:05.678 +0100", "2024-01-02" */
-static size_t iso_date(const Word *w, size_t n, int64_t now, KftpEntry *e) {
-        KftpListTime t = {};
-        int64_t offset;
-        size_t words = 1;
-
-        (void) now;
-        if (n < 1 || w->n != 10 || w->text[4] != '-' || w->text[7] != '-' || !year((Word) { w->text, 4 }, &t))
-                return 0;
-        t.month = small_number(w->text + 5, 2, 1, 12);
-        t.day = small_number(w->text + 8, 2, 1, 31);
-        if (t.month < 0 || t.day < 0)
-                return 0;
-        e->mtime_precision = DAY;
-        if (n > 1 && time_of_day(w[1], &t, &e->mtime_precision))
-                words++;
-        else {
-                t.hour = t.minute = t.second = 0;
-                e->mtime_precision = DAY;
-        }
-        e->mtime = kftp_list_time(&t);
-        if (words == 2 && n > 2 && zone(w[2], &offset)) {
-                if (e->mtime != KFTP_MTIME_UNKNOWN)
-                        e->mtime -= offset;
-                words++;
-        }
-        return words;
-}
-
-/* "01-02 03:04" (ls --time-style=iso) */
-static size_t iso_without_year(const Word *w, size_t n, int64_t now, KftpEntry *e) {
-        KftpListTime t = {};
-
-        if (n < 2 || w->n != 5 || w->text[2] != '-')
-                return 0;
-        t.month = small_number(w->text, 2, 1, 12);
-        t.day = small_number(w->text + 3, 2, 1, 31);
-        if (t.month < 0 || t.day < 0 || !time_of_day(w[1], &t, &e->mtime_precision))
-                return 0;
-        e->mtime = kftp_list_time_guess_year(&t, now);
-        return 2;
-}
-
-/* How many words are a date; 0: they are none. */
-static size_t date(const Word *w, size_t n, int64_t now, KftpEntry *e) {
-        size_t words;
-
-        words = month_and_day(w, n, now, e);
-        if (words == 0)
-                words = iso_date(w, n, now, e);
-        if (words == 0)
-                words = iso_without_year(w, n, now, e);
-        return words;
 }
 
 /* ---- The line -------------------------------------------------------------------------------- */
-
-/* "8, 1", "8,1": the last word of it */
-static bool device_number(Word w) {
-        const char *comma = memchr(w.text, ',', w.n);
-        size_t major = comma ? (size_t) (comma - w.text) : 0;
-        uint64_t value;
-
-        return comma && kftp_list_number(w.text, major, &value) && kftp_list_number(comma + 1, w.n - major - 1, &value);
-}
-
-/* Looks for size and date among the words after the permissions. Returns where the date ends, or NULL. */
-static const char *size_and_date(const Word *words, size_t n, int64_t now, KftpEntry *e) {
-        for (size_t i = 0; i + 1 < n; i++) {
-                KftpEntry found = *e;
-                size_t length;
-
-                if (!number(words[i], &found.size) && !(e->type == KFTP_ENTRY_OTHER && device_number(words[i])))
-                        continue;
-                length = date(words + i + 1, n - i - 1, now, &found);
-                if (length == 0)
-                        continue;
-                /* What a device has there is its number. */
-                if (e->type == KFTP_ENTRY_OTHER)
-                        found.size = KFTP_SIZE_UNKNOWN;
-                *e = found;
-                return words[i + length].text + words[i + length].n;
-        }
-        return NULL;
-}
 
 /* The size of a link is the length of its target, which helps if the arrow is there twice. */
 static void split_target(KftpEntry *e) {
@@ -304,10 +111,10 @@ static void split_target(KftpEntry *e) {
 /* "total 12", in whatever language; "total 1.2M" */
 static bool is_total(const char *line, size_t n) {
         const char *p = line, *end = line + n;
-        Word word, count, more;
+        KftpListWord word, count, more;
         size_t digits = 0;
 
-        if (!next_word(&p, end, &word) || !next_word(&p, end, &count) || next_word(&p, end, &more))
+        if (!kftp_list_next_word(&p, end, &word) || !kftp_list_next_word(&p, end, &count) || kftp_list_next_word(&p, end, &more))
                 return false;
         for (size_t i = 0; i < word.n; i++)
                 if (isdigit((unsigned char) word.text[i]))
@@ -319,25 +126,25 @@ static bool is_total(const char *line, size_t n) {
 }
 
 /* Reads up to the permissions. Before them there may be an inode and a number of blocks. */
-static bool leading_words(const char **p, const char *end, KftpEntry *e, Word *rest) {
+static bool leading_words(const char **p, const char *end, KftpEntry *e, KftpListWord *rest) {
         for (unsigned i = 0; i < 3; i++) {
                 uint64_t value;
-                Word w;
+                KftpListWord w;
 
-                if (!next_word(p, end, &w))
+                if (!kftp_list_next_word(p, end, &w))
                         return false;
                 if (permissions(w, e, rest))
                         return true;
-                if (!number(w, &value))
+                if (!kftp_list_size(w, &value))
                         return false;
         }
         return false;
 }
 
-static int parse_unix(const char *line, size_t n, int64_t now, KftpEntry *ret) {
+static int parse_unix(const char *line, size_t n, KftpListContext *context, KftpEntry *ret) {
         const char *p = line, *end = line + n, *name;
         KftpEntry e = KFTP_ENTRY_INIT;
-        Word words[MAX_WORDS], rest;
+        KftpListWord words[MAX_WORDS], rest;
         size_t n_words = 0;
 
         if (!leading_words(&p, end, &e, &rest))
@@ -345,10 +152,10 @@ static int parse_unix(const char *line, size_t n, int64_t now, KftpEntry *ret) {
         /* What is left of that word: "+", "." or "@", or a number of links without a space before it. */
         if (rest.n > 0)
                 words[n_words++] = rest;
-        while (n_words < ELEMENTS(words) && next_word(&p, end, &words[n_words]))
+        while (n_words < ELEMENTS(words) && kftp_list_next_word(&p, end, &words[n_words]))
                 n_words++;
 
-        name = size_and_date(words, n_words, now, &e);
+        name = kftp_list_size_and_date(words, n_words, context, &e);
         if (!name || name == end || name + 1 == end)
                 return KFTP_LIST_NOT;
         e.name = name + 1;

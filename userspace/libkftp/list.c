@@ -10,20 +10,35 @@
 #define BUFFER_SIZE (64U << 10)
 #define MAX_LINE (16U << 10)            /* a name of 4096 bytes, its target, and more facts than there are */
 #define VOTERS 64
+#define MAX_VERSIONED 255               /* bytes of a name that may have several versions */
 
 /* In the order of preference if as many lines speak for one as for another. */
 static const KftpListFormat *const formats[] = {
         &kftp_list_mlsd,
         &kftp_list_unix,
         &kftp_list_dos,
+        &kftp_list_eplf,
+        &kftp_list_netware,
+        &kftp_list_vms,
+        &kftp_list_os2,
+        &kftp_list_as400,
+        &kftp_list_mvs,
+        &kftp_list_jes,
+        &kftp_list_zvm,
+        &kftp_list_nonstop,
+        &kftp_list_vxworks,
+        &kftp_list_os9,
+        &kftp_list_wfftp,
 };
 
 typedef struct ListReader {
         KftpListSource source;
-        int64_t now;
+        KftpListContext context;
         KftpEntryCallback callback;
         void *userdata;
         KftpListSummary *summary;
+        char last[MAX_VERSIONED];       /* the name of the entry before */
+        size_t last_len;                /* 0: there is none to be compared with */
 } ListReader;
 
 void kftp_list_summary_done(KftpListSummary *s) {
@@ -58,51 +73,138 @@ static void strip_reply(const char **line, size_t *n) {
         *n -= skip;
 }
 
-static int parse_line(const KftpListFormat *format, const char *line, size_t n, int64_t now, KftpEntry *ret) {
-        return memchr(line, '\0', n) ? KFTP_LIST_NOT : format->parse(line, n, now, ret);
+/*
+ * Cuts off the next line in that format (NULL: whatever there is), with the one in which it goes on. *complete is
+ * false if more bytes might belong to it.
+ */
+static const char *next_record(
+                const KftpListFormat *format,
+                KftpListSource source,
+                const char **p,
+                const char *end,
+                size_t *ret_n,
+                bool *complete) {
+        const char *record = next_line(p, end, ret_n), *more;
+        size_t n;
+
+        *complete = (*p)[-1] == '\n';
+        if (source == KFTP_LIST_FROM_REPLY)
+                strip_reply(&record, ret_n);
+        if (!format || !format->goes_on || *ret_n == 0 || !format->goes_on(record, *ret_n))
+                return record;
+        *complete = *complete && *p < end;
+        if (!*complete || (**p != ' ' && **p != '\t'))
+                return record;
+        more = next_line(p, end, &n);
+        *complete = (*p)[-1] == '\n';
+        *ret_n = (size_t) (more + n - record);
+        return record;
+}
+
+static int parse_line(const KftpListFormat *format, const char *line, size_t n, KftpListContext *context, KftpEntry *ret) {
+        return memchr(line, '\0', n) ? KFTP_LIST_NOT : format->parse(line, n, context, ret);
 }
 
 /* ---- The format ------------------------------------------------------------------------------ */
 
-/* Entries speak for a format, lines such as "total 0" only where there is nothing else. */
-static unsigned votes(const KftpListFormat *format, KftpListSource source, const char *text, size_t n, int64_t now) {
-        const char *p = text, *end = text + n;
-        unsigned lines = 0, sum = 0;
+typedef struct Vote {
+        unsigned lines, entries, others;        /* others: lines such as "total 0" */
+        KftpListContext context;
+} Vote;
 
-        while (p < end && lines < VOTERS) {
-                KftpEntry e;
-                size_t length;
-                const char *line = next_line(&p, end, &length);
-                int k;
-
-                if (source == KFTP_LIST_FROM_REPLY)
-                        strip_reply(&line, &length);
-                if (length == 0)
-                        continue;
-                lines++;
-                k = parse_line(format, line, length, now, &e);
-                sum += k == KFTP_LIST_NOT ? 0 : k == KFTP_LIST_NOTHING ? 1 : 2;
-        }
-        return sum;
+static void start(KftpListContext *c, const KftpListFormat *format, const KftpListKnown *known) {
+        *c = (KftpListContext) {
+                .now = known->now,
+                .utc_offset = format->utc ? 0 : known->utc_offset,
+                .order = known->format == format ? known->order : KFTP_LIST_MONTH_FIRST,
+        };
 }
 
-static const KftpListFormat *guess(KftpListSource source, const char *text, size_t n, int64_t now) {
-        const KftpListFormat *best = NULL;
-        unsigned most = 0;
+static void vote(const KftpListFormat *format, KftpListSource source, const char *text, size_t n, const KftpListKnown *known, Vote *ret) {
+        const char *p = text, *end = text + n;
 
-        for (size_t i = 0; i < ELEMENTS(formats); i++) {
-                unsigned k = votes(formats[i], source, text, n, now);
+        *ret = (Vote) {};
+        start(&ret->context, format, known);
+        while (p < end && ret->lines < VOTERS) {
+                KftpEntry e;
+                size_t length;
+                bool complete;
+                const char *line = next_record(format, source, &p, end, &length, &complete);
+                int k;
 
-                if (k > most) {
-                        most = k;
-                        best = formats[i];
-                }
+                if (length == 0)
+                        continue;
+                ret->lines++;
+                k = parse_line(format, line, length, &ret->context, &e);
+                ret->entries += k > KFTP_LIST_NOTHING;
+                ret->others += k == KFTP_LIST_NOTHING;
         }
+}
+
+/* The order against which the least speaks; the one before if it is as good as any. */
+static enum kftp_list_order best_order(const KftpListFormat *format, const KftpListContext *c) {
+        enum kftp_list_order best = c->order;
+
+        for (enum kftp_list_order i = 0; i < KFTP_LIST_ORDERS; i++)
+                if (c->impossible[i] < c->impossible[best] && (i != KFTP_LIST_YEAR_FIRST || format->year_first))
+                        best = i;
         return best;
 }
 
-const KftpListFormat *kftp_list_guess(const char *text, size_t n, int64_t now) {
-        return guess(KFTP_LIST_FROM_DATA, text, n, now);
+/* The first lines are words without blanks, all of them. */
+static bool only_names(KftpListSource source, const char *text, size_t n) {
+        const char *p = text, *end = text + n;
+        unsigned lines = 0;
+
+        while (p < end && lines < VOTERS) {
+                size_t length;
+                bool complete;
+                const char *line = next_record(NULL, source, &p, end, &length, &complete);
+
+                for (size_t i = 0; i < length; i++)
+                        if ((unsigned char) line[i] <= ' ')
+                                return false;
+                lines += length > 0;
+        }
+        return lines > 0;
+}
+
+/* Entries speak for a format twice as loud as lines that only belong to it. */
+static const KftpListFormat *guess(KftpListSource source, const char *text, size_t n, const KftpListKnown *known, KftpListContext *context) {
+        const KftpListFormat *best = NULL;
+        unsigned most = 0;
+        Vote v = {};
+
+        *context = (KftpListContext) {};
+        if (known->format) {
+                vote(known->format, source, text, n, known, &v);
+                if (v.entries > 0 && 2 * v.entries >= v.lines)
+                        best = known->format;
+        }
+        for (size_t i = 0; (!best || most > 0) && i < ELEMENTS(formats); i++) {
+                Vote w;
+
+                vote(formats[i], source, text, n, known, &w);
+                if (2 * w.entries + w.others > most) {
+                        most = 2 * w.entries + w.others;
+                        best = formats[i];
+                        v = w;
+                }
+        }
+        if (!best && only_names(source, text, n))
+                best = &kftp_list_names;
+        if (!best)
+                return NULL;
+        start(context, best, known);
+        if (best != &kftp_list_names)
+                context->order = best_order(best, &v.context);
+        return best;
+}
+
+const KftpListFormat *kftp_list_guess(const char *text, size_t n, const KftpListKnown *known) {
+        KftpListContext context;
+
+        return guess(KFTP_LIST_FROM_DATA, text, n, known, &context);
 }
 
 /* ---- Entries --------------------------------------------------------------------------------- */
@@ -117,17 +219,27 @@ static void note_bad(KftpListSummary *s, const char *line, size_t n) {
                 s->bad_line = kftp_escape(line, MIN2(n, (size_t) 200));
 }
 
+/* An older version of the entry before. */
+static bool is_older(ListReader *r, const KftpEntry *e) {
+        bool older = r->last_len > 0 && e->name_len == r->last_len && memcmp(e->name, r->last, r->last_len) == 0;
+
+        r->last_len = 0;
+        if (r->summary->format->versions && e->name_len <= sizeof(r->last)) {
+                memcpy(r->last, e->name, e->name_len);
+                r->last_len = e->name_len;
+        }
+        return older;
+}
+
 static int take_line(ListReader *r, const char *line, size_t n) {
         KftpListSummary *s = r->summary;
         KftpEntry e;
         int k;
 
-        if (r->source == KFTP_LIST_FROM_REPLY)
-                strip_reply(&line, &n);
         if (n == 0)
                 return 0;
         s->lines++;
-        k = s->format ? parse_line(s->format, line, n, r->now, &e) : KFTP_LIST_NOT;
+        k = s->format ? parse_line(s->format, line, n, &r->context, &e) : KFTP_LIST_NOT;
         switch (k) {
         case KFTP_LIST_NOT:
                 note_bad(s, line, n);
@@ -144,6 +256,8 @@ static int take_line(ListReader *r, const char *line, size_t n) {
                 s->dots = true;
                 return 0;
         }
+        if (is_older(r, &e))
+                return 0;
         s->entries++;
         s->directories += e.type == KFTP_ENTRY_DIR;
         return r->callback(r->userdata, &e);
@@ -165,11 +279,16 @@ static ssize_t fill(int fd, char *buffer, size_t have, off_t offset) {
 static ssize_t take_lines(ListReader *r, const char *buffer, size_t n, bool end_of_file) {
         const char *p = buffer, *end = buffer + n;
 
-        while (p < end && (end_of_file || memchr(p, '\n', (size_t) (end - p)))) {
+        while (p < end) {
+                const char *begin = p;
                 size_t length;
-                const char *line = next_line(&p, end, &length);
-                int k = take_line(r, line, length);
+                bool complete;
+                const char *line = next_record(r->summary->format, r->source, &p, end, &length, &complete);
+                int k;
 
+                if (!complete && !end_of_file)
+                        return begin - buffer;
+                k = take_line(r, line, length);
                 if (k < 0)
                         return k;
         }
@@ -202,7 +321,7 @@ static size_t end_overlong(Position *p, const char *buffer) {
         return (size_t) (newline + 1 - buffer);
 }
 
-static int read_lines(ListReader *r, int fd, char *buffer) {
+static int read_lines(ListReader *r, int fd, char *buffer, const KftpListKnown *known) {
         Position p = {};
 
         for (bool first = true;; first = false) {
@@ -215,8 +334,10 @@ static int read_lines(ListReader *r, int fd, char *buffer) {
                 p.have += (size_t) got;
                 if (p.have == 0)
                         return 0;
-                if (first)
-                        r->summary->format = guess(r->source, buffer, p.have, r->now);
+                if (first) {
+                        r->summary->format = guess(r->source, buffer, p.have, known, &r->context);
+                        r->summary->order = r->context.order;
+                }
                 if (p.overlong)
                         skipped = end_overlong(&p, buffer);
                 taken = take_lines(r, buffer + skipped, p.have - skipped, got == 0);
@@ -230,12 +351,18 @@ static int read_lines(ListReader *r, int fd, char *buffer) {
         }
 }
 
-int kftp_list_read(int fd, KftpListSource source, int64_t now, KftpEntryCallback callback, void *userdata, KftpListSummary *ret) {
-        ListReader r = { .source = source, .now = now, .callback = callback, .userdata = userdata, .summary = ret };
+int kftp_list_read(
+                int fd,
+                KftpListSource source,
+                const KftpListKnown *known,
+                KftpEntryCallback callback,
+                void *userdata,
+                KftpListSummary *ret) {
+        ListReader r = { .source = source, .callback = callback, .userdata = userdata, .summary = ret };
         _cleanup_free_ char *buffer = malloc(BUFFER_SIZE);
 
         *ret = (KftpListSummary) {};
         if (!buffer)
                 return -ENOMEM;
-        return read_lines(&r, fd, buffer);
+        return read_lines(&r, fd, buffer, known);
 }

@@ -84,15 +84,30 @@ static int deliver(void *userdata, const KftpEntry *entry) {
         return d->callback ? d->callback(d->userdata, &e) : 0;
 }
 
+/* What a server's LIST is in stays as it is; MLSD, and nothing but names, need not be LIST. */
+static void remember(const Listing *l, const KftpListSummary *s) {
+        if (!s->format || s->entries == 0 || s->format == &kftp_list_mlsd || s->format == &kftp_list_names)
+                return;
+        l->learnt->list_format = s->format;
+        l->learnt->list_order = s->order;
+}
+
 static int read_listing(const Listing *l, KftpEntryCallback callback, void *userdata, KftpListSummary *ret) {
         Delivery d = { .listing = l, .callback = callback, .userdata = userdata };
+        KftpListKnown known = {
+                .now = (int64_t) time(NULL),
+                .utc_offset = l->options->utc_offset,
+                .format = l->learnt->list_format,
+                .order = l->learnt->list_order,
+        };
         int r;
 
         if (l->bytes == 0) {
                 *ret = (KftpListSummary) {};
                 return 0;
         }
-        r = kftp_list_read(l->fd, l->source, (int64_t) time(NULL), deliver, &d, ret);
+        r = kftp_list_read(l->fd, l->source, &known, deliver, &d, ret);
+        remember(l, ret);
         ret->entries = d.entries;
         ret->directories = d.directories;
         return r;
@@ -145,6 +160,7 @@ static int hand_out(Listing *l, KftpEntryCallback callback, void *userdata, Kftp
 
         r = read_listing(l, callback, userdata, &s);
         ret->format = s.format ? s.format->name : NULL;
+        ret->utc = s.format && s.format->utc;
         ret->entries = s.entries;
         ret->file = l->file;
         ret->truncated = l->bytes > 0 ? STEAL_PTR(l->truncated) : NULL;

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Fuzzing, with clang's libFuzzer, under ASan and UBSan. No part of "make check", which replays the corpus.
+#
+#   make check-fuzz     FUZZ_SECONDS of processor time over all fuzzers; installs clang (as root)
+
+FUZZ := $(B)/fuzz
+FUZZ_SECONDS ?= 600
+FUZZ_CC ?= clang
+FUZZ_CFLAGS := -std=gnu11 -pthread -O1 -g $(US_WARNINGS) -fno-omit-frame-pointer -fno-sanitize-recover=all
+
+FUZZ_LIST := $(filter userspace/libkftp/list.c userspace/libkftp/list-%,$(LIBKFTP_SOURCES)) \
+	userspace/libkftp/escape.c userspace/libkftp/utf8.c
+FUZZERS := fuzz-list fuzz-list-line
+
+.PHONY: check-fuzz fuzz-tools fuzz-seeds
+check-fuzz: fuzz-seeds
+	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ) $(FUZZ)/bin/fuzz-list:$(FUZZ)/seeds/listings $(FUZZ)/bin/fuzz-list-line:$(FUZZ)/seeds/lines
+
+# Tried out, as Debian has the runtime in a package that clang only recommends.
+fuzz-tools:
+	@mkdir -p $(FUZZ)
+	@echo 'int LLVMFuzzerTestOneInput(const unsigned char *p, unsigned long n) { return !p && n; }' > $(FUZZ)/try.c
+	@$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $(FUZZ)/try $(FUZZ)/try.c 2>/dev/null || \
+		DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends clang libclang-rt-dev
+
+$(FUZZERS:%=$(FUZZ)/bin/%): $(FUZZ)/bin/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ)/obj/tests/fuzz/fuzz.o $(FUZZ_LIST:%.c=$(FUZZ)/obj/%.o)
+	$(call SAY,LD)
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^
+
+$(FUZZ)/obj/%.o: %.c | $(US_HEADERS) fuzz-tools
+	@mkdir -p $(@D)
+	$(call SAY,CC)
+	$(Q)$(FUZZ_CC) $(US_CPPFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
+
+fuzz-seeds: $(FUZZERS:%=$(FUZZ)/bin/%)
+	@rm -rf $(FUZZ)/seeds
+	@tests/fuzz/seeds tests/listings $(FUZZ)/seeds/listings $(FUZZ)/seeds/lines
+
+-include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)
