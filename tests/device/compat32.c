@@ -17,6 +17,8 @@
 #define SYS_OPEN 5
 #define SYS_IOCTL 54
 #define O_RDWR 2
+#define ESRCH 3
+#define EINVAL 22
 
 __attribute__((used, noreturn)) void run(long *stack);
 
@@ -73,7 +75,7 @@ static void expect(int fd, unsigned type, int step) {
 
         must(call(SYS_IOCTL, fd, KFTP_RUN, (long) &event) == 0, step);
         must(event.type == type && event.error == 0 && event.size == sizeof(event), step + 1);
-        must(event.fd == -1, step + 2);
+        must(event.fd == -1 && event.alert == 0, step + 2);
         if (type == KFTP_EVENT_DONE)
                 must(event.user_data == 0x1122334455667788ULL && event.reply == 226 && text[0] == '2', step + 3);
 }
@@ -89,6 +91,14 @@ static void arm(int fd, unsigned port) {
         };
 
         must(call(SYS_IOCTL, fd, KFTP_CONNECT, (long) &c) == 0, 10);
+}
+
+/* Nobody waits for a handshake here; which is found out only when the structure has been read as a whole. */
+static void answer(int fd, __u32 pending_len, long result, int step) {
+        static const char pending[] = "220 Hello";
+        struct kftp_tls t = { .size = sizeof(t), .pending_len = pending_len, .pending = pointer(pending) };
+
+        must(call(SYS_IOCTL, fd, KFTP_TLS, (long) &t) == result, step);
 }
 
 static void submit(int fd, const char *path) {
@@ -114,7 +124,10 @@ void run(long *stack) {
         must(fd >= 0, 2);
         must(call(SYS_IOCTL, fd, KFTP_INFO, (long) &info) == 0, 3);
         must(info.size == sizeof(info) && info.abi == KFTP_ABI_VERSION && info.max_queue == KFTP_MAX_QUEUE, 4);
+        must(info.tls_version == 0 && info.tls_cipher == 0 && info.tls_flags == 0, 5);
         arm(fd, number(argv[1]));
+        answer(fd, 9, -ESRCH, 15);
+        answer(fd, KFTP_MAX_LINE + 1, -EINVAL, 16);
         expect(fd, KFTP_EVENT_CONNECTED, 20);
         submit(fd, argv[2]);
         expect(fd, KFTP_EVENT_DONE, 40);

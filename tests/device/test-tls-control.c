@@ -44,6 +44,16 @@ static const struct {
         { true, GNUTLS_CIPHER_AES_128_GCM }, { true, GNUTLS_CIPHER_AES_256_GCM }, { true, GNUTLS_CIPHER_CHACHA20_POLY1305 },
 };
 
+static void assert_shown(Session *s, const char *expected) {
+        char text[4096], *value;
+
+        assert_int_equal(read_fdinfo(0, s->fd, text, sizeof(text)), 0);
+        value = fdinfo_value(text, "kftp-tls");
+        assert_non_null(value);
+        assert_string_equal(value, expected);
+        free(value);
+}
+
 static void test_explicit(void **state) {
         void *none = NULL;
 
@@ -59,6 +69,7 @@ static void test_explicit(void **state) {
                 assert_int_equal(info.tls_version, kinds[i].tls12 ? 0x0303 : 0x0304);
                 assert_int_equal(info.tls_cipher, 0x1301);
                 assert_int_equal(info.tls_flags, 0);
+                assert_shown(s, kinds[i].tls12 ? "0x0303 0x1301" : "0x0304 0x1301");
                 session_assert_usable(s);
                 assert_int_equal(s->lent[KFTP_ROLE_DATA], 1);
                 assert_order(p, "AUTH TLS", "USER");

@@ -265,6 +265,8 @@ static void test_fatal_in_data(void **state) {
                 if (s->event.error != row->error || s->event.alert != row->alert)
                         fail_msg("%s, TLS 1.%u: error %s, alert %u", row->name, 3 - i % 2, strerror(-s->event.error), s->event.alert);
                 session_assert_usable(s);
+                /* It belonged to that request. */
+                assert_int_equal(s->event.alert, 0);
                 test_peer_finish(p);
         }
 }
@@ -302,6 +304,52 @@ static void test_fatal_after_size(void **state) {
         }
 }
 
+/* What may be passed over comes without end. */
+static void flood(Conn *c, enum kftp_role role) {
+        static const uint8_t ticket[] = { 4, 0, 0, 4, 1, 2, 3, 4 };
+        int fd = role == DATA ? peer_data_socket(c) : peer_control_socket(c);
+        uint8_t records[40 * (sizeof(ticket) + TLS_OVERHEAD)];
+        ssize_t sent;
+
+        do {
+                size_t n = 0;
+
+                for (unsigned i = 0; i < 40; i++)
+                        n += peer_seal(c, role, TLS_HANDSHAKE, ticket, sizeof(ticket), 0, records + n);
+                sent = send(fd, records, n, MSG_NOSIGNAL);
+        } while (sent > 0);
+}
+
+static void flood_data(Conn *c) {
+        peer_greet(c);
+        peer_retr_begin(c, "file", 0, 1000);
+        flood(c, DATA);
+        peer_data_cut(c);
+        peer_say(c, "226 Done");
+        peer_serve_on(c);
+}
+
+static void flood_control(Conn *c) {
+        peer_may_leave(c);
+        peer_greet(c);
+        peer_expect(c, "DELE file");
+        flood(c, CONTROL);
+}
+
+static void test_flood(void **state) {
+        Session *s = tls_session(flood_data, NULL, NULL);
+        struct kftp_submit r = request(KFTP_OP_DELE, -1, "file", 1);
+
+        (void) state;
+        session_retr(s, local_file(), "file", 1);
+        session_expect_done(s, 1, -EPROTO);
+        session_assert_usable(s);
+        s = tls_session(flood_control, NULL, NULL);
+        assert_int_equal(session_submit(s, &r), 0);
+        session_expect_done(s, 1, -EPROTO);
+        session_expect_closed(s, -EPROTO);
+}
+
 /* ---- On the control connection ----------------------------------------------------------------------------------- */
 
 static void say_with(Conn *c) {
@@ -337,6 +385,46 @@ static void test_control(void **state) {
                         assert_int_equal(s->event.alert, row->alert);
                 }
                 test_peer_finish(p);
+        }
+}
+
+/* When nothing is asked; and then something is. */
+static void speak_when_idle(Conn *c) {
+        const Case *row = peer_userdata(c);
+
+        peer_may_leave(c);
+        peer_greet(c);
+        peer_expect(c, "DELE file");
+        peer_say(c, "250 Gone");
+        row->deed(c, CONTROL);
+        if (row->error == 0)
+                peer_serve_on(c);
+        peer_until_closed(c);
+}
+
+static void test_idle(void **state) {
+        static const Case idle[] = {
+                { "a ticket", long_tickets, 0, 0 },
+                { "a warning", warning, 0, 0 },
+                { "internal_error", internal_error, -ECONNABORTED, 80 },
+                { "KeyUpdate", key_update, -EKEYEXPIRED, 0 },
+                { "plain text", plain_text, -EPROTO, 0 },
+        };
+
+        (void) state;
+        for (unsigned i = 0; i < N_ELEMENTS(idle); i++) {
+                Session *s = tls_session(speak_when_idle, (void *) (idle + i), NULL);
+
+                session_command(s, KFTP_OP_DELE, "file", 0);
+                sleep_ms(200);
+                if (idle[i].error == 0) {
+                        session_run_until_idle(s);
+                        session_assert_usable(s);
+                        continue;
+                }
+                session_expect(s, KFTP_EVENT_CLOSED);
+                if (s->event.error != idle[i].error || s->event.alert != idle[i].alert)
+                        fail_msg("%s: error %s, alert %u", idle[i].name, strerror(-s->event.error), s->event.alert);
         }
 }
 
@@ -384,7 +472,9 @@ static const struct CMUnitTest tests[] = {
         DEVICE_TEST(test_passed_over),
         DEVICE_TEST(test_fatal_in_data),
         DEVICE_TEST(test_fatal_after_size),
+        DEVICE_TEST(test_flood),
         DEVICE_TEST(test_control),
+        DEVICE_TEST(test_idle),
         DEVICE_TEST(test_control_ends),
 };
 
