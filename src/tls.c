@@ -186,7 +186,7 @@ static int take_alert(struct kftp_conn *c, const u8 *alert, int len)
 		c->clean_end = true;
 		return 0;
 	}
-	/* TLS 1.3 has no other warnings, whatever the level says; nor have we seen any in TLS 1.2 */
+	/* TLS 1.3 has no other warnings, whatever the level says; TLS 1.2 needs none */
 	if (alert[1] == ALERT_USER_CANCELED || alert[1] == ALERT_NO_RENEGOTIATION)
 		return 1;
 	c->session->alert = alert[1];
