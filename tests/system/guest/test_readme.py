@@ -7,6 +7,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from feed import drop, records, wait_for_record
 
 README = Path(__file__).with_name("README.md").read_text()
@@ -27,11 +29,12 @@ def test_the_quick_start_ends_in_a_record():
     assert Path("/srv/ftp/in/hello.txt").read_text() == "hello\n"
 
 
-def test_the_job_file_is_accepted():
-    """It runs, if only to fail: nobody serves that file here."""
+@pytest.mark.parametrize("name,mark", [("nightly-reports", "# kftp"), ("over-tls", "With TLS")])
+def test_the_job_files_are_accepted(name, mark):
+    """They run, if only to fail: nobody serves those files here."""
     path = Path("/srv/ftp/reports")
     path.mkdir(exist_ok=True)
     shutil.chown(path, "kftp")
-    drop("nightly-reports", block("# kftp", "ini").replace("Retries=20", "Retries=0"))
-    wait_for_record("nightly-reports", "JOB_FAILED")
-    assert records("nightly-reports", "JOB_REJECTED") == [] and records("nightly-reports", "JOB_WARNING") == []
+    drop(name, block(mark, "ini").replace("Retries=20", "") + "[Job]\nRetries=0\n")
+    wait_for_record(name, "JOB_FAILED")
+    assert records(name, "JOB_REJECTED") == [] and records(name, "JOB_WARNING") == []
