@@ -104,12 +104,14 @@ static int copy_out(const struct kftp_run *out, const char *text, struct kftp_ru
 	return copy_to_user(arg, out, out->size) ? -EFAULT : 0;
 }
 
-/* With a new descriptor of the socket, which is the caller's only once he knows its number. */
+/* With a new descriptor of the socket, which is the caller's once he has been told its number. */
 static int lend(struct kftp_session *s, struct kftp_run *out, struct kftp_run __user *arg)
 {
 	enum kftp_role role = s->event.channel;
 	int r;
 
+	if (out->size < offsetofend(struct kftp_run, fd))
+		return -EINVAL;
 	r = get_unused_fd_flags(O_CLOEXEC);
 	if (r < 0)
 		return r;

@@ -71,13 +71,20 @@ static int send_auth(struct kftp_session *s)
 	return kftp_control_command(s, on_auth, "AUTH", "TLS", 3);
 }
 
-/* The control connection was lent. Return: 1, -EAGAIN, or an error that ends the session. */
+/*
+ * The control connection was lent. An error is the caller's word: it may be -EAGAIN, too, and must not
+ * be taken for our own. Return: 1, -EAGAIN, or an error that ends the session.
+ */
 int kftp_login_protected(struct kftp_session *s)
 {
 	int r = kftp_tls_take(s, &s->control);
 
-	if (r <= 0)
-		return r ?: -EAGAIN;
+	if (!r)
+		return -EAGAIN;
+	if (r < 0) {
+		kftp_session_end(s, r, NULL);
+		return 1;
+	}
 	kftp_session_set_deadline(s, s->config->reply_timeout);
 	if (s->state == KFTP_STATE_LOGIN)
 		r = advance(s);

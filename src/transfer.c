@@ -113,11 +113,23 @@ static bool was_reset(const struct kftp_session *s)
 	       (s32)(READ_ONCE(tcp_sk(sk)->write_seq) - READ_ONCE(tcp_sk(sk)->snd_una)) > 1;
 }
 
+/* The server has read our close_notify before we have looked whether it is out, with all before it. */
+static void goodbye_was_heard(struct kftp_session *s, struct kftp_request *q)
+{
+	q->data_ended = true;
+	if (kftp_tls_is_flushed(&s->data))
+		kernel_sock_shutdown(s->data.sock, SHUT_WR);
+	else
+		q->data_error = -EBADMSG;
+}
+
 /* The last reply is here, and the data has ended or does not matter any more. */
 static void conclude(struct kftp_session *s, struct kftp_request *q)
 {
 	int error;
 
+	if (q->goodbye && !q->data_ended && s->data.file)
+		goodbye_was_heard(s, q);
 	if (uploads(q) && q->data_ended && !q->data_error && was_reset(s))
 		q->data_error = -EBADMSG;
 	error = verdict(q);
@@ -380,8 +392,12 @@ static int say_goodbye(struct kftp_session *s, struct kftp_request *q)
 	if (r)
 		return r;
 	q->goodbye = true;
-	s->look_again = !kftp_tls_is_flushed(&s->data);
-	return s->look_again ? -EAGAIN : 0;
+	if (kftp_tls_is_flushed(&s->data))
+		return 0;
+	if (kftp_conn_is_broken(&s->data))
+		return sock_error(s->data.sock->sk) ?: -EPIPE;
+	s->look_again = true;
+	return -EAGAIN;
 }
 
 static int move_out(struct kftp_session *s, struct kftp_request *q, struct kftp_call *call)
