@@ -72,8 +72,8 @@ static int send_auth(struct kftp_session *s)
 }
 
 /*
- * The control connection was lent. An error is the caller's word: it may be -EAGAIN, too, and must not
- * be taken for our own. Return: 1, -EAGAIN, or an error that ends the session.
+ * The control connection was lent. An error is the caller's word: it may be -EAGAIN, too, and must
+ * not be taken for our own. Return: 1, -EAGAIN, or an error that ends the session.
  */
 int kftp_login_protected(struct kftp_session *s)
 {

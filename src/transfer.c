@@ -113,7 +113,7 @@ static bool was_reset(const struct kftp_session *s)
 	       (s32)(READ_ONCE(tcp_sk(sk)->write_seq) - READ_ONCE(tcp_sk(sk)->snd_una)) > 1;
 }
 
-/* The server has read our close_notify before we have looked whether it is out, with all before it. */
+/* The server has read our close_notify before we have looked whether all is out. */
 static void goodbye_was_heard(struct kftp_session *s, struct kftp_request *q)
 {
 	q->data_ended = true;
