@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the tests of the FTP guide's rows have in common: one command against a scripted server, and what
 holds whatever the server does. The tests are named after the rows: test_guide_control.py has C1 to C27,
-test_guide_data.py D1 to D17, the test_guide_transfer*.py files T1 to T26.
+test_guide_data.py D1 to D17, test_guide_transfer.py and test_guide_after.py T1 to T26, and test_guide_tls.py what
+is about TLS in all three.
 """
 import json
 import re
@@ -10,9 +11,9 @@ import pytest
 
 from servers.scripted import FEATURES, ScriptedServer, USUAL  # noqa: F401 (for the tests)
 from servers.script import *  # noqa: F401,F403 (for the tests)
+from servers.tls import Tls
 from support import names, pattern
-
-with_FTPS = pytest.mark.skip(reason="comes with FTPS")
+from tls_guest import needs_tls  # noqa: F401 (for the tests)
 
 DATA = pattern(100_000)
 #: seconds: how long kftp waits for anything; what fails by that must have failed long before BOUND
@@ -101,6 +102,56 @@ class Guide:
 @pytest.fixture
 def guide(kftp, target):
     return Guide(kftp, target)
+
+
+#: the same with TLS: a handshake under emulation takes its time
+TLS_TIMEOUT = 5
+
+
+class SecureGuide(Guide):
+    """The same with TLS, which is required unless an option says otherwise, of a server that the command trusts.
+    Nothing that is anybody's business is said in clear."""
+
+    def __init__(self, kftp, target, certificates):
+        super().__init__(kftp, target)
+        self.certificates = certificates
+
+    def tls(self, **keywords):
+        return Tls(self.certificates.good, **keywords)
+
+    def run(self, server, verb, *arguments, timeout=TLS_TIMEOUT, **keywords):
+        options = [f"--ca={self.certificates.ca}"]
+        if not server.tls.implicit and not any(str(a).startswith("--tls=") for a in arguments):
+            options.append("--tls=require")
+        result = super().run(server, verb, *options, *arguments, timeout=timeout, **keywords)
+        if "--tls=auto" not in arguments:
+            self.assert_private(server.clear)
+        return result
+
+    @staticmethod
+    def assert_private(commands):
+        assert not {line.split(" ")[0] for line in commands} - {"AUTH", "FEAT", "HOST", "QUIT"}, commands
+
+    def get(self, replies=None, *options, timeout=TLS_TIMEOUT, **keywords):
+        keywords.setdefault("tls", self.tls())
+        return super().get(replies, *options, timeout=timeout, **keywords)
+
+    def put(self, replies=None, *options, timeout=TLS_TIMEOUT, **keywords):
+        keywords.setdefault("tls", self.tls())
+        return super().put(replies, *options, timeout=timeout, **keywords)
+
+    def listing(self, replies=None, path="", *options, **keywords):
+        keywords.setdefault("tls", self.tls())
+        return super().listing(replies, path, *options, **keywords)
+
+    def again(self):
+        """Forgets the file, so that it can be fetched once more."""
+        (self.target / "file").unlink()
+
+
+@pytest.fixture
+def secure(kftp, target, certificates):
+    return SecureGuide(kftp, target, certificates)
 
 
 def each(arguments, values, ids=None, quick=2):

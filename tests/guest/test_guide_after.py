@@ -307,8 +307,3 @@ def test_T26_an_upload_that_the_server_does_not_take_is_a_time_out(step, guide):
     with ScriptedServer({}, {"STOR": step}) as server:
         guide.run(server, "put", source, server.url("file"), status=6, timeout=1, bound=30)
         assert "file" not in server.files
-
-
-@with_FTPS
-def test_T26_TLS_on_several_data_connections():
-    pass

@@ -308,33 +308,6 @@ def test_C19_a_new_name_that_would_be_another_command_is_never_sent(guide, kftp)
         assert server.sessions == []
 
 
-# ---- C20 to C24: TLS
-
-@with_FTPS
-def test_C20_stale_bytes_after_the_reply_to_AUTH():
-    pass
-
-
-@with_FTPS
-def test_C21_AUTH_TLS_refused_and_AUTH_SSL_taken():
-    pass
-
-
-@with_FTPS
-def test_C22_PBSZ_and_PROT_refused():
-    pass
-
-
-@with_FTPS
-def test_C23_implicit_TLS_with_and_without_PROT():
-    pass
-
-
-@with_FTPS
-def test_C24_CCC_is_not_offered():
-    pass
-
-
 # ---- C25 to C27: what a server wants to be told first
 
 @each("reply", [b"200 OK\r\n", b"202 Always\r\n", b"501 No\r\n"], ids=["200", "202", "501"])

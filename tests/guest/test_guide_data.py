@@ -278,23 +278,13 @@ def test_D12_a_2xx_without_data_is_no_success_for_a_file_that_has_some(guide):
 # ---- D13 to D17: order
 
 def test_D13_the_transfer_command_goes_out_whether_or_not_the_server_has_accepted(guide):
-    """Some take the data connection only when they know what for. (The row's TLS part comes with FTPS.)"""
+    """Some take the data connection only when they know what for."""
     def retr(session, name):
         time.sleep(0.5)
         session.send(b"150 Here\r\n")
         session.send_file(session.server.files[name])
         session.send(b"226 Done\r\n")
     guide.get({"RETR": retr})
-
-
-@with_FTPS
-def test_D13_TLS_on_the_data_connection_does_not_hold_RETR_back():
-    pass
-
-
-@with_FTPS
-def test_D14_an_empty_upload_over_TLS():
-    pass
 
 
 @each("mode", ["--active", "--timeout=10"], ids=["active", "passive"])

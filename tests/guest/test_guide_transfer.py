@@ -113,21 +113,6 @@ def test_T5_a_reset_before_the_last_byte_is_not(guide):
     assert "file" not in names(guide.target), failed.stderr
 
 
-@with_FTPS
-def test_T5_an_end_of_file_without_close_notify():
-    pass
-
-
-@with_FTPS
-def test_T6_an_upload_ends_with_close_notify():
-    pass
-
-
-@with_FTPS
-def test_T7_tickets_are_read_before_the_connection_is_closed():
-    pass
-
-
 # ---- T8 to T10: stopping, and leaving alone
 
 def interrupt(guide, on_abor, when_open=open_data, part=HALF, options=(), bound=BOUND, then=None):

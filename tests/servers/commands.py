@@ -12,6 +12,10 @@ import socket
 from servers.tls import TlsSocket
 
 
+class DataRefused(Exception):
+    """A data connection that broke, or whose TLS the server is not content with; the argument is its reply."""
+
+
 class Commands:
     """A method in capitals carries out the command of that name. Part of scripted.Session."""
 
@@ -187,7 +191,12 @@ class Commands:
     def send_file(self, data):
         self.restart = 0
         with self.open_data() as connection:
-            connection.sendall(data)
+            try:
+                connection.sendall(data)
+            except OSError as e:
+                if not self.protected:
+                    raise
+                raise DataRefused(b"426 The data connection broke\r\n") from e
 
     def _store(self, name, offset):
         self.send(b"150 Send it\r\n")

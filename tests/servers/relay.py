@@ -5,18 +5,24 @@
         relay.url("file") ...
 
 What comes after AUTH is encrypted, so that the port in the reply to EPSV cannot be changed on its way. Either the
-server names the relay's ports (outside=), or it has a few passive ports of which the relay listens at the same ones,
-at another address (passive=).
+server names the relay's ports (outside=), or whatever goes to any port of an address is sent to the relay, as by a
+gateway (TransparentRelay), which is for real servers.
 
 What is done with the bytes is a filter: function(link, to_client, data), called with what has come from one side, and
 returns what goes to the other one. It may sleep, and cut the link.
 """
+import os
 import socket
 import struct
+import subprocess
 import threading
 import time
 
+from servers.real import LIBRARIES, UNPACKED
 from servers.records import split
+
+#: of netfilter (linux/netfilter_ipv4.h): where a redirected connection was to go
+SO_ORIGINAL_DST = 80
 
 
 class Link:
@@ -45,15 +51,15 @@ class Link:
 
 
 class Relay:
-    def __init__(self, port, filter=None, host="127.0.0.1", server="127.0.0.1", passive=()):
-        """port: the server's, for control connections. host: where to listen; server: where to connect to.
-        passive: the server's passive ports."""
-        self.filter, self.host, self.server, self.target = filter, host, server, port
+    """Of a server on this machine, with its control connections at port."""
+
+    host = "127.0.0.1"
+
+    def __init__(self, port, filter=None):
+        self.filter, self.target = filter, port
         self.links = []
         self._listeners = []
-        self.port = self._listen(0, port, False)
-        for number in passive:
-            self._listen(number, number, True)
+        self.port = self._listen(port, False)
 
     def __enter__(self):
         return self
@@ -73,10 +79,10 @@ class Relay:
 
     def open(self, port):
         """A port of ours for the server's passive port."""
-        return self._listen(0, port, True)
+        return self._listen(port, True)
 
-    def _listen(self, port, target, is_data):
-        listener = socket.create_server((self.host, port), backlog=16)
+    def _listen(self, target, is_data):
+        listener = socket.create_server(("127.0.0.1", 0), backlog=16)
         self._listeners.append(listener)
         threading.Thread(target=self._accept, args=(listener, target, is_data), daemon=True).start()
         return listener.getsockname()[1]
@@ -85,16 +91,19 @@ class Relay:
         while True:
             try:
                 client, _ = listener.accept()
-                server = socket.create_connection((self.server, target), timeout=30)
+                self._link(client, target, is_data)
             except OSError:
                 return  # either end has gone, or the test is over
-            server.settimeout(None)
-            for s in (client, server):
-                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            link = Link(client, server, is_data)
-            self.links.append(link)
-            for to_client in (True, False):
-                threading.Thread(target=self._pump, args=(link, to_client), daemon=True).start()
+
+    def _link(self, client, target, is_data):
+        server = socket.create_connection(("127.0.0.1", target), timeout=30)
+        server.settimeout(None)
+        for s in (client, server):
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        link = Link(client, server, is_data)
+        self.links.append(link)
+        for to_client in (True, False):
+            threading.Thread(target=self._pump, args=(link, to_client), daemon=True).start()
 
     def _pump(self, link, to_client):
         source, sink = (link.server, link.client) if to_client else (link.client, link.server)
@@ -108,6 +117,39 @@ class Relay:
             sink.shutdown(socket.SHUT_WR)
         except OSError:
             link.cut()
+
+
+def _nft(rules):
+    environment = dict(os.environ, LD_LIBRARY_PATH=LIBRARIES)
+    subprocess.run([UNPACKED / "usr/sbin/nft", "-f", "-"], input=rules, text=True, env=environment, check=True)
+
+
+class TransparentRelay(Relay):
+    """Under an address of its own it has all the ports that the server has."""
+
+    host = "127.0.0.2"
+
+    def __enter__(self):
+        _nft(f"""
+table ip relay {{
+	chain output {{
+		type nat hook output priority -100;
+		ip daddr {self.host} ip protocol tcp redirect to :{self.port}
+	}}
+}}
+""")
+        return self
+
+    def __exit__(self, *arguments):
+        _nft("delete table ip relay")
+        super().__exit__(*arguments)
+
+    def url(self, path="", user="user", scheme="ftp"):
+        return f"{scheme}://{user}@{self.host}:{self.target}/{path}"
+
+    def _link(self, client, _, __):
+        port = struct.unpack(">2xH", client.getsockopt(socket.SOL_IP, SO_ORIGINAL_DST, 16)[:4])[0]
+        super()._link(client, port, port != self.target)
 
 
 # ---- filters of the control connection

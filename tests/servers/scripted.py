@@ -26,7 +26,7 @@ import struct
 import threading
 import time
 
-from servers.commands import Commands
+from servers.commands import Commands, DataRefused
 from servers.tls import TlsSocket, below
 
 USUAL = object()
@@ -104,10 +104,6 @@ class ScriptedServer:
     def url(self, path="", host="127.0.0.1", user="user"):
         scheme = "ftps" if self.tls and self.tls.implicit else "ftp"
         return f"{scheme}://{user + '@' if user else ''}{host}:{self.port}/{path}"
-
-
-class DataRefused(Exception):
-    """A data connection whose TLS the server is not content with; the argument is its reply."""
 
 
 class Session(Commands):

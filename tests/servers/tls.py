@@ -33,6 +33,7 @@ class Tls:
         context.minimum_version = VERSIONS[self.version or "1.2"]
         context.maximum_version = VERSIONS[self.version or "1.3"]
         context.num_tickets = self.tickets
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # else a FIN is as good as close_notify
         if self.ciphers:
             context.set_ciphers(self.ciphers)
         context.keylog_filename = tempfile.NamedTemporaryFile(prefix="keys-", delete=False).name
