@@ -6,7 +6,7 @@ import pytest
 from servers.real import ALL
 from servers.real_tls import CIPHERS, VERSIONS
 from support import names, same_bytes, wait_until, write_pattern
-from tls_guest import HOSTS, check_connections, check_report, needs_tls, options, settings
+from tls_guest import HOSTS, check_connections, check_report, first_in_fast, needs_tls, options, settings
 
 pytestmark = needs_tls
 
@@ -56,7 +56,8 @@ def test_every_server_version_and_cipher(name, cipher, version, tls_server, cert
     transfer_both_ways(tls_server(name, version=version, cipher=cipher), HOSTS["IPv4"], [], certificates, home, kftp, target)
 
 
-@pytest.mark.parametrize("name,implicit", [(name, False) for name in ALL] + [("vsftpd", True), ("proftpd", True)])
+@pytest.mark.parametrize("name,implicit", first_in_fast([("vsftpd", True), ("proftpd", False), ("proftpd", True),
+                                                         *((name, False) for name in ALL if name != "proftpd")], 2))
 @pytest.mark.parametrize("family", HOSTS)
 @pytest.mark.parametrize("mode", ["passive", "active"])
 def test_every_kind_of_connection(mode, family, name, implicit, tls_server, certificates, home, kftp, target):
@@ -70,9 +71,9 @@ def test_every_kind_of_connection(mode, family, name, implicit, tls_server, cert
     assert {"PBSZ", "PROT"} <= sent
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("cipher", CIPHERS)
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("version", first_in_fast(["1.3", "1.2"]))
+@pytest.mark.parametrize("cipher", first_in_fast(CIPHERS))
+@pytest.mark.parametrize("name", first_in_fast(ALL))
 def test_many_files_over_one_session(name, cipher, version, tls_server, certificates, home, kftp, target):
     """Small ones: the server is done with each before the client is back from the handshake."""
     server = tls_server(name, version=version, cipher=cipher)
@@ -86,8 +87,8 @@ def test_many_files_over_one_session(name, cipher, version, tls_server, certific
     check_connections(server, mark, MANY)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("version", first_in_fast(["1.3", "1.2"]))
+@pytest.mark.parametrize("name", first_in_fast(ALL))
 def test_a_broken_download_goes_on(name, version, slow_server, certificates, home, kftp, target):
     write_pattern(home / "file", 4 * MIB)
     server = slow_server(name, rate=MIB, tls=settings(certificates, version=version))
@@ -109,7 +110,8 @@ def test_a_broken_download_goes_on(name, version, slow_server, certificates, hom
     check_connections(server, mark, 1)
 
 
-@pytest.mark.parametrize("name", ["vsftpd", *(pytest.param(n, marks=pytest.mark.slow) for n in ALL if n != "vsftpd")])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ALL)
 def test_64_MiB_both_ways(name, tls_server, certificates, home, kftp, target):
     server = tls_server(name)
     write_pattern(target / "big", 64 * MIB)
@@ -119,7 +121,7 @@ def test_64_MiB_both_ways(name, tls_server, certificates, home, kftp, target):
     assert same_bytes(home / "big", target / "back")
 
 
-@pytest.mark.parametrize("name", ["vsftpd", *(pytest.param(n, marks=pytest.mark.slow) for n in ALL if n != "vsftpd")])
+@pytest.mark.parametrize("name", first_in_fast(ALL))
 def test_a_file_that_is_not_there(name, tls_server, certificates, home, kftp, target):
     """The reply comes while the data connection's handshake waits: it is what is told."""
     server = tls_server(name)
@@ -155,7 +157,7 @@ def test_require_does_not(any_server, home, kftp, target):
     assert names(target) == []
 
 
-@pytest.mark.parametrize("name", ["vsftpd", *(pytest.param(n, marks=pytest.mark.slow) for n in ALL if n != "vsftpd")])
+@pytest.mark.parametrize("name", first_in_fast(ALL))
 def test_a_server_that_insists_refuses_clear_text(name, tls_server, home, kftp, target):
     """The message says what to do."""
     write_pattern(home / "file", 1000)
@@ -184,7 +186,7 @@ def test_a_least_version_that_the_server_has_not(tls_server, certificates, home,
     kftp.get("--tls-min=1.2", *options(server, certificates), server.url("file")).assert_done()
 
 
-@pytest.mark.parametrize("override,version", [("disabled-version = tls1.3", "1.2"), ("disabled-version = tls1.2", "1.3")])
+@pytest.mark.parametrize("override,version", first_in_fast([("disabled-version = tls1.3", "1.2"), ("disabled-version = tls1.2", "1.3")]))
 def test_the_policy_of_the_system_holds(override, version, tls_server, certificates, home, kftp, tmp_path):
     write_pattern(home / "file", 1000)
     policy = tmp_path / "policy"

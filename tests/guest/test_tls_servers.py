@@ -11,6 +11,7 @@ import pytest
 from servers.real import ALL
 from servers.real_tls import CIPHERS, VERSIONS, Connection, Settings
 from support import LIMIT, PASSWORD, USER, write_pattern
+from tls_guest import first_in_fast
 
 #: who refuses a data connection with a session of its own
 STRICT = ("vsftpd", "proftpd")
@@ -42,9 +43,9 @@ def fetch_twice(server, certificates, resume):
     return [into.getvalue() for into in got]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("cipher", CIPHERS)
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("version", first_in_fast(VERSIONS))
+@pytest.mark.parametrize("cipher", first_in_fast(CIPHERS))
+@pytest.mark.parametrize("name", first_in_fast(ALL))
 def test_version_and_cipher_are_as_told_and_resumption_is_logged(name, cipher, version, servers, certificates, home):
     write_pattern(home / "file", 1000)
     server = servers.get(name, Settings(certificates.good.pem, version=version, cipher=cipher))
@@ -67,6 +68,7 @@ def test_a_data_connection_with_a_session_of_its_own_is_refused(name, version, s
     assert re.search(r"(?i)(no|not).*reuse", server.log_text(mark))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", ALL)
 def test_clients_need_a_certificate_where_told(name, version, servers, certificates, home):

@@ -9,7 +9,7 @@ import pytest
 from servers.proxies import Microsocks, Tinyproxy
 from servers.real import ALL
 from support import names, same_bytes, wait_until, write_pattern
-from tls_guest import KERNEL_HAS_TLS, check_connections, check_report, needs_tls, options, settings
+from tls_guest import KERNEL_HAS_TLS, check_connections, check_report, first_in_fast, needs_tls, options, settings
 
 MIB = 1 << 20
 
@@ -23,9 +23,8 @@ def tls_server(servers, certificates):
 # ---- proxies
 
 @needs_tls
-@pytest.mark.parametrize("proxy,name,host", [(Microsocks, "vsftpd", "127.0.0.1"), (Tinyproxy, "proftpd", "localhost"),
-                                             *(pytest.param(*kind, marks=pytest.mark.slow) for kind in
-                                               [(Microsocks, "pyftpdlib", "[::1]"), (Tinyproxy, "pure-ftpd", "127.0.0.1")])])
+@pytest.mark.parametrize("proxy,name,host", first_in_fast([(Microsocks, "vsftpd", "127.0.0.1"), (Tinyproxy, "proftpd", "localhost"),
+                                                           (Microsocks, "pyftpdlib", "[::1]"), (Tinyproxy, "pure-ftpd", "127.0.0.1")], 2))
 def test_through_a_proxy(proxy, name, host, servers, certificates, home, kftp, target, tmp_path):
     """The handshakes are the proxy's as little as the bytes: the certificate is the server's."""
     server = servers.get(name, settings(certificates))
@@ -66,6 +65,7 @@ def test_a_limited_download_that_is_interrupted_goes_on(tls_server, certificates
 
 
 @needs_tls
+@pytest.mark.slow
 def test_limited_both_ways(tls_server, certificates, home, kftp, target):
     write_pattern(target / "up", 256 * 1024)
     chosen = [*options(tls_server, certificates), "--json", "--limit-rate=128K"]
@@ -76,7 +76,7 @@ def test_limited_both_ways(tls_server, certificates, home, kftp, target):
 
 
 @needs_tls
-@pytest.mark.parametrize("name", ["vsftpd", *(pytest.param(n, marks=pytest.mark.slow) for n in ALL if n != "vsftpd")])
+@pytest.mark.parametrize("name", first_in_fast(ALL))
 def test_an_interrupted_upload_leaves_no_final_name(name, slow_server, certificates, home, kftp, target):
     write_pattern(target / "up", 8 * MIB)
     server = slow_server(name, rate=MIB, tls=settings(certificates))
@@ -88,6 +88,7 @@ def test_an_interrupted_upload_leaves_no_final_name(name, slow_server, certifica
 
 
 @needs_tls
+@pytest.mark.slow
 def test_several_sessions_at_once(servers, certificates, home, kftp, target):
     """None of them resumes another's session: these servers would refuse that."""
     write_pattern(home / "file", MIB)
@@ -117,6 +118,7 @@ def tls_job(certificates, more=""):
 
 
 @needs_tls
+@pytest.mark.slow
 def test_jobs_by_TLS(servers, certificates, home, daemon):
     write_pattern(home / "file", MIB + 7)
     for name in ALL:
@@ -132,6 +134,7 @@ def test_jobs_by_TLS(servers, certificates, home, daemon):
 
 
 @needs_tls
+@pytest.mark.slow
 def test_a_job_shows_its_certificate(servers, certificates, home, daemon):
     write_pattern(home / "file", 1000)
     ours = certificates.client

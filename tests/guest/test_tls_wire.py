@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from support import PASSWORD, USER, pattern
-from tls_guest import HOSTS, needs_tls, options, settings
+from tls_guest import HOSTS, first_in_fast, needs_tls, options, settings
 
 pytestmark = needs_tls
 
@@ -85,9 +85,10 @@ def files():
     return pattern(SIZE, seed=1), pattern(SIZE, seed=2)
 
 
-@pytest.mark.parametrize("version", ["1.2", "1.3"])
-@pytest.mark.parametrize("name,implicit", [("vsftpd", False), ("proftpd", True), ("pure-ftpd", False), ("pyftpdlib", False)])
-@pytest.mark.parametrize("family", HOSTS)
+@pytest.mark.parametrize("version", first_in_fast(["1.3", "1.2"]))
+@pytest.mark.parametrize("name,implicit", first_in_fast([("vsftpd", False), ("proftpd", True), ("pure-ftpd", False),
+                                                         ("pyftpdlib", False)]))
+@pytest.mark.parametrize("family", first_in_fast(HOSTS))
 def test_with_TLS_nothing_is_seen(family, name, implicit, version, files, servers, certificates, home, kftp, target):
     server = servers.get(name, settings(certificates, implicit=implicit, version=version))
     captured = move_both_ways(server, options(server, certificates), HOSTS[family], *files, home, kftp, target)

@@ -16,6 +16,14 @@ def _kernel_has_tls():
 KERNEL_HAS_TLS = _kernel_has_tls()
 needs_tls = pytest.mark.skipif(not KERNEL_HAS_TLS, reason="this kernel has no TLS (CONFIG_TLS)")
 
+
+def first_in_fast(values, fast=1):
+    """All values, but in the fast set only the first one, or so many."""
+    values = list(values)
+    return values[:fast] + [pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.slow)
+                            for value in values[fast:]]
+
+
 HOSTS = {"IPv4": "127.0.0.1", "IPv6": "[::1]"}
 
 
