@@ -98,6 +98,7 @@ def test_dkms_builds_the_module(root, installed):
     assert re.search(rf"^version: +{VERSION}$", said, re.M)
     assert re.search(rf"^vermagic: +{re.escape(root.kernel)} ", said, re.M)
     assert re.search(r"^license: +GPL", said, re.M)
+    assert re.search(r"^softdep: +pre: tls$", said, re.M), "nobody would load the kernel's TLS"
 
 
 def test_programs_are_there(root, installed):
