@@ -11,7 +11,7 @@ pytestmark = needs_tls
 
 #: what is wrong with a certificate, and what the message must say of it
 WRONG = {
-    "wrong-host": 'is not for "127.0.0.1" but for "elsewhere.example"',
+    "wrong-host": 'is not for "127.0.0.1" but for elsewhere.example',
     "expired": "has expired on ",
     "not-yet-valid": "is not valid before ",
     "unknown-authority": 'was issued by "CN=Authority that nobody knows", who is not trusted here',
@@ -46,8 +46,8 @@ def check_refused(failed, server, mark, target):
     """Exit status 10, one line that says where, and nothing secret has been sent: not even a name."""
     failed.assert_failed(10)
     assert f":{server.port}" in failed.stderr
+    assert server.tls_requests(mark) == (0 if server.tls.implicit else 1), "not tried, or tried again though nothing will be different"
     said = server.commands(mark)
-    assert [line for line in said if line.startswith("AUTH")] or server.tls.implicit
     assert not [line for line in said if line.split()[0] in ("USER", "PASS", "ACCT")], said
     assert names(target) == []
 
@@ -67,7 +67,6 @@ def test_a_bad_certificate_is_refused(name, wrong, with_certificate, certificate
     failed = download(server, f"--ca={certificates.ca}", retries=3)
     check_refused(failed, server, mark, target)
     assert WRONG[wrong] in failed.stderr
-    assert server.commands(mark).count("AUTH TLS") == 1, "tried again, though nothing will be different"
 
 
 @pytest.mark.parametrize("wrong", first_in_fast(["self-signed", "wrong-host", "expired", "not-yet-valid", "unknown-authority"]))

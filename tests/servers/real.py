@@ -147,6 +147,10 @@ class Server:
         return [Connection.logged(version, cipher, bool(resumed))
                 for version, cipher, resumed in re.findall(self.tls_pattern, self.log_text(mark))]
 
+    def tls_requests(self, mark=0):
+        """How many times since mark somebody asked for TLS with AUTH, also if the handshake failed."""
+        return self.commands(mark).count("AUTH TLS")
+
     def url(self, path="", host=""):
         scheme = "ftps" if self.tls and self.tls.implicit else "ftp"
         return f"{scheme}://{self.user}@{host or self.host}:{self.port}/{path}"
@@ -233,6 +237,10 @@ TLSECCertificateKeyFile {self.tls.certificate}
 TLSRequired {"on" if self.tls.required else "off"}
 {"TLSOptions UseImplicitSSL" if self.tls.implicit else ""}
 """.lstrip()
+
+    def tls_requests(self, mark=0):
+        """AUTH is logged as a command only when the handshake is over."""
+        return self.log_text(mark).count("TLS/TLS-C requested, starting TLS handshake")
 
     def tls_connections(self, mark=0):
         """Version and cipher of data connections are logged the first time only: they are the session's."""
