@@ -161,9 +161,8 @@ def test_require_does_not(any_server, home, kftp, target):
 def test_a_server_that_insists_refuses_clear_text(name, tls_server, home, kftp, target):
     """The message says what to do."""
     write_pattern(home / "file", 1000)
-    failed = kftp.get(tls_server(name).url("file"))
-    assert failed.status in (4, 5, 6, 10) and failed.stderr.count("\n") == 1
-    assert "--tls=" in failed.stderr
+    failed = kftp.get(tls_server(name).url("file")).assert_failed(10)
+    assert "--tls=require" in failed.stderr
     assert names(target) == []
 
 
