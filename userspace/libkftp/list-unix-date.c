@@ -65,7 +65,8 @@ static size_t month_and_day(const KftpListWord *w, size_t n, KftpListContext *c,
         KftpListTime t = {};
         size_t words;
 
-        if (n < 3)
+        /* Names of months are many: they are looked up only where one may be. */
+        if (n < 3 || (!isdigit((unsigned char) w[0].text[0]) && !isdigit((unsigned char) w[1].text[0])))
                 return 0;
         t.month = kftp_list_month(w[0].text, w[0].n);
         if (t.month > 0 ? !day(w[1], &t) : !day(w[0], &t) || (t.month = kftp_list_month(w[1].text, w[1].n)) == 0)

@@ -115,7 +115,7 @@ typedef struct Vote {
 static void start(KftpListContext *c, const KftpListFormat *format, const KftpListKnown *known) {
         *c = (KftpListContext) {
                 .now = known->now,
-                .utc_offset = format->utc ? 0 : known->utc_offset,
+                .utc_offset = known->utc_offset,
                 .order = known->format == format ? known->order : KFTP_LIST_MONTH_FIRST,
         };
 }

@@ -43,7 +43,7 @@ typedef struct KftpListFormat {
         int (*parse)(const char *line, size_t n, KftpListContext *context, KftpEntry *ret);
         /* The entry goes on in the next line if that begins with a blank: parse gets both, with the line end between. */
         bool (*goes_on)(const char *line, size_t n);
-        bool utc;                       /* times are UTC: utc_offset does not count */
+        bool utc;                       /* times are UTC: parse does not look at utc_offset */
         bool year_first;                /* dates of two digits each may begin with the year */
         bool versions;                  /* of entries with the same name, one after the other, the first counts */
 } KftpListFormat;
