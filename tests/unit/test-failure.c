@@ -37,6 +37,7 @@ static const struct {
         { "530 Non-anonymous sessions must use encryption.",                    NO,  0, KFTP_CLASS_TLS,     NO  },
         { "550 SSL/TLS required on the control channel",                        NO,  0, KFTP_CLASS_TLS,     NO  },
         { "421 Sorry, cleartext sessions and weak ciphers are not accepted on this server.", NO, 0, KFTP_CLASS_TLS, NO },
+        { "421 Please reconnect using TLS security mechanisms.",                NO,  0, KFTP_CLASS_TLS,     NO  },
         { "534 Policy requires SSL.",                                           NO,  0, KFTP_CLASS_TLS,     NO  },
         /* a user whose name is said in the reply */
         { "530 User tlsmith cannot log in.",                                    NO,  0, KFTP_CLASS_AUTH,    NO  },

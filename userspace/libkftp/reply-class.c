@@ -35,7 +35,7 @@ static const char *const full_words[] = {
 
 /* Clear text is refused. */
 static const char *const tls_words[] = {
-        "cleartext", "must use encryption", "ssl/tls", "plain ftp", "use auth", "over tls", "requires ssl", "requires tls",
+        "cleartext", "must use encryption", "ssl/tls", "plain ftp", "use auth", "over tls", "using tls", "requires ssl", "requires tls",
 };
 
 static bool contains(const char *text, const char *const *words, size_t n_words) {
