@@ -321,7 +321,8 @@ static void test_data_refused_by_the_server(void **state) {
 
         (void) state;
         while_connected = test_servers_forget_tickets;
-        expect(fetch("ftp://127.0.0.1/x", script), -EREMOTEIO, KFTP_CLASS_TLS, false, "\"522 session reuse required\"; and before that, the data connection to 127.0.0.1:21: what the server sends is no TLS");
+        expect(fetch("ftp://127.0.0.1/x", script), -EREMOTEIO, KFTP_CLASS_TLS, false,
+               "\"522 session reuse required\"; and before that, the data connection to 127.0.0.1:21: what the server sends is no TLS");
         assert_int_equal(result.failure.reply, 522);
         test_server_join(&control);
         test_server_join(&data);

@@ -161,7 +161,8 @@ int kftp_tls_failed(KftpTlsPeer *p, int error) {
         case GNUTLS_E_PUSH_ERROR:
                 return closed(p);
         case GNUTLS_E_UNSUPPORTED_VERSION_PACKET:
-                return kftp_tls_fail(p, KFTP_CLASS_TLS, -EPROTONOSUPPORT, false, "the server has no version of TLS that is allowed here (1.2 and 1.3, or fewer)");
+                return kftp_tls_fail(p, KFTP_CLASS_TLS, -EPROTONOSUPPORT, false,
+                                     "the server has no version of TLS that is allowed here (1.2 and 1.3, or fewer)");
         case GNUTLS_E_NO_CIPHER_SUITES:
         case GNUTLS_E_UNKNOWN_CIPHER_SUITE:
         case GNUTLS_E_UNSUPPORTED_SIGNATURE_ALGORITHM:

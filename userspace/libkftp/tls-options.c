@@ -54,7 +54,8 @@ static int next_pin(const char **text, unsigned char ret[KFTP_TLS_PIN_SIZE], cha
         if (n == 0 && **text == '\0')
                 return 0;
         if (n <= strlen(PIN_PREFIX) || !startswith(*text, PIN_PREFIX))
-                return refuse(reason, "\"%.*s\": a pin begins with " PIN_PREFIX ", and the key's SHA-256 in base64 follows", (int) MIN2(n, (size_t) 100), *text);
+                return refuse(reason, "\"%.*s\": a pin begins with " PIN_PREFIX ", and the key's SHA-256 in base64 follows",
+                              (int) MIN2(n, (size_t) 100), *text);
         encoded = (gnutls_datum_t) { .data = (unsigned char *) *text + strlen(PIN_PREFIX), .size = (unsigned) (n - strlen(PIN_PREFIX)) };
         r = gnutls_base64_decode2(&encoded, &key);
         if (r >= 0 && key.size == KFTP_TLS_PIN_SIZE)

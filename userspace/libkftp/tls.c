@@ -114,7 +114,8 @@ static int prepare(const KftpTlsPeer *p) {
                 return 0;
         p->tls->refused = true;
         if (r == -ENOENT || r == -ENOPROTOOPT)
-                return kftp_tls_fail(p, KFTP_CLASS_TLS, -EOPNOTSUPP, false, "this kernel has no kernel TLS: it wants CONFIG_TLS, as a module: sudo modprobe tls");
+                return kftp_tls_fail(p, KFTP_CLASS_TLS, -EOPNOTSUPP, false,
+                                     "this kernel has no kernel TLS: it wants CONFIG_TLS, as a module: sudo modprobe tls");
         if (r == -ENOTCONN)
                 return kftp_tls_fail(p, KFTP_CLASS_NETWORK, -ECONNRESET, true, "the server has closed the connection before the TLS handshake");
         return kftp_tls_fail(p, KFTP_CLASS_TLS, r, false, "this kernel does not set up kernel TLS: %s", strerror(-r));
