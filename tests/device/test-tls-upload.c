@@ -30,9 +30,9 @@ static void expect_stored(Session *s, uint64_t n) {
 
 /* ---- close_notify ----------------------------------------------------------------------------------------- */
 
-/* Record by record: data only, then close_notify, then FIN and nothing else. */
-static void read_records(Conn *c, uint64_t n, unsigned pause) {
-        uint8_t type = 0, content[TLS_MAX_PLAIN + 256], byte;
+/* Record by record: data only, then close_notify. */
+static void read_to_notify(Conn *c, uint64_t n, unsigned pause) {
+        uint8_t type = 0, content[TLS_MAX_PLAIN + 256];
         uint64_t got = 0;
 
         for (;;) {
@@ -53,6 +53,13 @@ static void read_records(Conn *c, uint64_t n, unsigned pause) {
         }
         if (got != n)
                 peer_fail(c, "close_notify came after %llu bytes", (unsigned long long) got);
+}
+
+/* And then the FIN, and nothing else. */
+static void read_records(Conn *c, uint64_t n, unsigned pause) {
+        char byte;
+
+        read_to_notify(c, n, pause);
         if (recv(peer_data_socket(c), &byte, 1, 0) != 0)
                 peer_fail(c, "close_notify was not the end");
 }
@@ -176,6 +183,77 @@ static void test_read_late(void **state) {
         serve_narrow(s);
         expect_stored(s, SLOW_BYTES / 4);
         session_quit(s);
+}
+
+/* Content with close_notify, and says so before it has seen the FIN. */
+static void content_with_notify(Conn *c) {
+        peer_greet(c);
+        listen_narrow(c);
+        peer_expect(c, "STOR file");
+        peer_say(c, "150 Let it come");
+        peer_data_open(c);
+        peer_sleep(300);
+        read_to_notify(c, SLOW_BYTES / 4, 5);
+        peer_say(c, "226 Stored");
+        peer_data_close(c);
+        peer_serve_on(c);
+}
+
+/* A part of a file: its size does not tell that it is all. */
+static void test_early_reply(void **state) {
+        (void) state;
+        for (unsigned i = 0; i < 4; i++) {
+                struct kftp_submit r = request(KFTP_OP_STOR, filled_file(SLOW_BYTES), "file", 1);
+                Peer *p;
+                Session *s = tls_session(content_with_notify, NULL, &p);
+
+                r.length = SLOW_BYTES / 4;
+                assert_int_equal(session_submit(s, &r), 0);
+                serve_narrow(s);
+                expect_stored(s, SLOW_BYTES / 4);
+                session_assert_usable(s);
+                test_peer_finish(p);
+        }
+}
+
+/* It has gone away before what the kernel holds could be sent, whatever it says then. */
+static void reset_meanwhile(Conn *c) {
+        peer_greet(c);
+        listen_narrow(c);
+        peer_expect(c, "STOR file");
+        peer_say(c, "150 Let it come");
+        peer_data_open(c);
+        peer_sleep(700);
+        peer_data_reset(c);
+        peer_sleep(300);
+        peer_say(c, "%s", (char *) peer_userdata(c));
+        peer_serve_on(c);
+}
+
+static void test_reset_meanwhile(void **state) {
+        static char *const replies[] = { "226 Fine", "426 Reset" };
+
+        (void) state;
+        for (unsigned i = 0; i < N_ELEMENTS(replies) * 2; i++) {
+                Peer *p = test_peer("127.0.0.1", reset_meanwhile, replies[i / 2]);
+                struct kftp_connect c = tls_connect_to(p, KFTP_TLS_REQUIRED);
+                uint64_t since;
+                Session *s;
+
+                c.data_ms = c.reply_ms = 60000;
+                s = tls_agreed(session_armed(&c));
+                session_expect(s, KFTP_EVENT_CONNECTED);
+                upload(s, i % 2 ? 16000 : 100000);
+                serve_narrow(s);
+                since = now_ms();
+                session_expect(s, KFTP_EVENT_DONE);
+                if (s->event.error >= 0)
+                        fail_msg("%u: error %d, reply %u, %llu bytes", i, s->event.error, s->event.reply,
+                                 (unsigned long long) s->event.bytes);
+                assert_true(now_ms() - since < 20000);
+                session_assert_usable(s);
+                test_peer_finish(p);
+        }
 }
 
 /* Nobody ever reads: given up, and the server is not told that this was the end. */
@@ -325,6 +403,8 @@ static const struct CMUnitTest tests[] = {
         DEVICE_TEST(test_narrow),
         DEVICE_TEST(test_narrow_polled),
         DEVICE_TEST(test_read_late),
+        DEVICE_TEST(test_early_reply),
+        DEVICE_TEST(test_reset_meanwhile),
         DEVICE_TEST(test_never_read),
         DEVICE_TEST(test_odd_servers),
         DEVICE_TEST(test_alert),
