@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The corpus tests/listings: X.txt has listings as servers send them, each after a line "#### TITLE [reply]
- * [offset=SECONDS]"; X.expected has, after the same titles, the format in which each has to be read, its entries, and
+ * The corpus tests/listings: X.txt has listings as servers send them, each after a line "#### TITLE [reply] [bare]
+ * [offset=SECONDS]", bare ones without the line feed before the next such line; X.expected has, after the same titles, the format in which each has to be read, its entries, and
  * how many lines are bad with the first of them. After a change that is meant to change them, KFTP_LISTINGS_WRITE=1
  * writes the expected ones anew, to be looked through.
  */
@@ -44,6 +44,10 @@ static char *read_file(const char *name, const char *suffix, size_t *ret_n) {
         return text;
 }
 
+static bool is_bare(const Section *s) {
+        return strstr(s->title, " bare");
+}
+
 /* Splits off the next section; false at the end. */
 static bool next_section(const char **p, const char *end, Section *ret) {
         const char *newline, *next, *option;
@@ -63,6 +67,7 @@ static bool next_section(const char **p, const char *end, Section *ret) {
         };
         assert_non_null(ret->title);
         ret->source = strstr(ret->title, " reply") ? KFTP_LIST_FROM_REPLY : KFTP_LIST_FROM_DATA;
+        ret->n -= is_bare(ret);
         option = strstr(ret->title, " offset=");
         if (option)
                 ret->known.utc_offset = (int32_t) strtol(option + strlen(" offset="), NULL, 10);
@@ -158,7 +163,7 @@ static void expect_format_kept(const Section *s, const char *odd) {
         kftp_list_summary_done(&summary);
         if (n < 2)
                 return;
-        if (!newline || !before || s->source == KFTP_LIST_FROM_REPLY)
+        if (!newline || !before || s->source == KFTP_LIST_FROM_REPLY || is_bare(s))
                 return;
         first = (size_t) (newline + 1 - s->text);
         out = open_memstream(&text, &n);

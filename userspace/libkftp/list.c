@@ -323,6 +323,7 @@ static size_t end_overlong(Position *p, const char *buffer) {
 
 static int read_lines(ListReader *r, int fd, char *buffer, const KftpListKnown *known) {
         Position p = {};
+        bool ebcdic = false;
 
         for (bool first = true;; first = false) {
                 ssize_t got = fill(fd, buffer, p.have, p.offset), taken;
@@ -330,6 +331,9 @@ static int read_lines(ListReader *r, int fd, char *buffer, const KftpListKnown *
 
                 if (got < 0)
                         return (int) got;
+                ebcdic = first ? kftp_list_is_ebcdic(buffer, (size_t) got) : ebcdic;
+                if (ebcdic)
+                        kftp_list_from_ebcdic(buffer + p.have, (size_t) got);
                 p.offset += got;
                 p.have += (size_t) got;
                 if (p.have == 0)

@@ -119,6 +119,13 @@ int kftp_list_read(
                 void *userdata,
                 KftpListSummary *ret);
 
+/* ---- Characters: list-ebcdic.c ----------------------------------------------------------------- */
+
+/* Whether the first bytes of a listing are EBCDIC. */
+bool kftp_list_is_ebcdic(const char *text, size_t n);
+/* To ASCII (ISO 8859-1), in place. */
+void kftp_list_from_ebcdic(char *text, size_t n);
+
 /* ---- Times: list-time.c ------------------------------------------------------------------------ */
 
 typedef struct KftpListTime {
