@@ -65,6 +65,9 @@ static const Failure failures[] = {
         { -EPROTO, false, 0, -EPROTO },
         { -EKEYREJECTED, true, 0, -EKEYREJECTED },
         { -ECONNRESET, false, 0, -ECONNRESET },
+        /* such as RUN itself has a use for */
+        { -EAGAIN, false, 0, -EAGAIN },
+        { -EINTR, true, 0, -EINTR },
         { 0, false, 0, -ENOKEY },
         { 0, true, 0, -ENOKEY },
         { 0, true, TLS_KEYS_TX, -ENOKEY },
