@@ -245,10 +245,12 @@ int kftp_conn_send(struct kftp_conn *c, const void *data, size_t len, int flags)
 
 	/* before trying: space that appears in between must wake us */
 	WRITE_ONCE(c->want_write, true);
+	if (c->tls && kftp_tls_is_busy(c))
+		return -EAGAIN;
 	r = kernel_sendmsg(c->sock, &msg, &kv, 1, len);
 	if (r == len)
 		WRITE_ONCE(c->want_write, false);
-	return r;
+	return c->tls && r == -EBADMSG ? -EIO : r;
 }
 
 /* Waiting for room for a whole chunk might be for ever. */
@@ -270,6 +272,17 @@ bool kftp_conn_is_broken(const struct kftp_conn *c)
 
 	return READ_ONCE(sk->sk_err) || READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN ||
 	       READ_ONCE(sk->sk_state) == TCP_CLOSE;
+}
+
+/*
+ * Of a connection that is broken. The TLS layer's word for whatever has gone wrong would be taken
+ * for a file of the wrong size.
+ */
+int kftp_conn_error(struct kftp_conn *c)
+{
+	int r = sock_error(c->sock->sk);
+
+	return c->tls && r == -EBADMSG ? -EIO : r ?: -EPIPE;
 }
 
 /* Return: how many bytes have come, 0 at the end, -EAGAIN, or an error. */

@@ -212,7 +212,8 @@ struct kftp_session {
 	bool adopt_wanted;		/* lock: KFTP_ADOPT may post, once */
 	bool adopt_posted;		/* lock */
 	enum kftp_role adopt_role;	/* lock */
-	struct socket *adopted;		/* lock: what it has posted; NULL: could not be had */
+	struct file *adopted;		/* lock: what it has posted; NULL: could not be had */
+	struct socket *adopted_sock;	/* lock: of that file */
 	bool tls_wanted;		/* lock: KFTP_TLS may post, once */
 	bool tls_posted;		/* lock */
 	enum kftp_role tls_role;	/* lock */
@@ -254,6 +255,7 @@ struct kftp_session {
 	bool fragile;			/* the server falls over commands that it does not know */
 	char type;			/* of the representation: 'A', 'I', 0 */
 	bool auth_ssl;			/* AUTH TLS was refused, and this tried */
+	bool welcome;			/* 230, before any AUTH: no log-in is wanted */
 	bool data_private;		/* PROT P: data connections are protected */
 	u8 alert;			/* the server's last fatal one */
 	const kftp_login_fn *login;	/* the next step */
@@ -316,6 +318,7 @@ int kftp_conn_name(struct kftp_conn *c, struct kftp_addr *a, bool peer);
 int kftp_conn_send(struct kftp_conn *c, const void *data, size_t len, int flags);
 int kftp_conn_space(struct kftp_conn *c);
 bool kftp_conn_is_broken(const struct kftp_conn *c);
+int kftp_conn_error(struct kftp_conn *c);
 int kftp_conn_receive(struct kftp_conn *c, void *data, size_t len);
 int kftp_conn_receive_page(struct kftp_conn *c, struct page *page, size_t len);
 void kftp_conn_close(struct kftp_conn *c);
@@ -347,9 +350,11 @@ void kftp_tls_lend(struct kftp_session *s, struct kftp_conn *c, enum kftp_role r
 void kftp_tls_lent(struct kftp_session *s, enum kftp_role role);
 int kftp_tls_answer(struct kftp_session *s, const struct kftp_tls *arg);
 int kftp_tls_take(struct kftp_session *s, struct kftp_conn *c);
+void kftp_tls_drop_stale_event(struct kftp_session *s);
 void kftp_tls_stop(struct kftp_session *s);
 bool kftp_tls_received(struct kftp_conn *c, const struct msghdr *msg, int *r,
 		       unsigned int *records);
+bool kftp_tls_is_busy(struct kftp_conn *c);
 int kftp_tls_close_notify(struct kftp_conn *c);
 bool kftp_tls_is_flushed(struct kftp_conn *c);
 

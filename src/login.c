@@ -14,6 +14,8 @@
 static const char anonymous[] = "anonymous";
 static const char anonymous_password[] = "anonymous@";
 
+static int skip_login(struct kftp_session *s);
+
 static int advance(struct kftp_session *s)
 {
 	int r;
@@ -61,7 +63,7 @@ static int on_auth(struct kftp_session *s, const struct kftp_reply *r)
 	}
 	if (tls_mode(s) == KFTP_TLS_REQUIRED)
 		return end_login(s, -EPROTONOSUPPORT, r);
-	return advance(s);
+	return s->welcome ? skip_login(s) : advance(s);
 }
 
 static int send_auth(struct kftp_session *s)
@@ -86,6 +88,7 @@ int kftp_login_protected(struct kftp_session *s)
 		return 1;
 	}
 	kftp_session_set_deadline(s, s->config->reply_timeout);
+	s->fragile = false;	/* who has said so was anybody */
 	if (s->state == KFTP_STATE_LOGIN)
 		r = advance(s);
 	return r < 0 ? r : 1;
@@ -288,6 +291,14 @@ static const kftp_login_fn steps[] = {
 
 #define AFTER_USER	4
 
+/* Nobody wants to know who we are. */
+static int skip_login(struct kftp_session *s)
+{
+	kftp_config_wipe(s->config);
+	s->login = &steps[AFTER_USER];
+	return advance(s);
+}
+
 /* The first line of the greeting, which may have many, is what the server calls itself. */
 void kftp_login_banner(struct kftp_session *s, const char *line, size_t len)
 {
@@ -302,16 +313,15 @@ void kftp_login_banner(struct kftp_session *s, const char *line, size_t len)
 /* The reply that comes unasked when the connection is up: 220, perhaps after a 120. */
 int kftp_login_greeting(struct kftp_session *s, const struct kftp_reply *r)
 {
-	/* in already; but if TLS is to come yet, that is nothing to go by */
-	bool in = r->code == 230 && (s->control.tls || tls_mode(s) == KFTP_TLS_NONE);
-
 	if (r->code / 100 == 3)
 		return -EPROTO;
 	if (r->code / 100 != 2)
 		return end_login(s, r->code == 530 ? -EKEYREJECTED : -EREMOTEIO, r);
 	kftp_session_enter(s, KFTP_STATE_LOGIN);
-	if (in)
-		kftp_config_wipe(s->config);
-	s->login = &steps[in ? AFTER_USER : 0];
+	s->welcome = r->code == 230;
+	/* if TLS is to come yet, that is nothing to go by */
+	if (s->welcome && (s->control.tls || tls_mode(s) == KFTP_TLS_NONE))
+		return skip_login(s);
+	s->login = steps;
 	return advance(s);
 }

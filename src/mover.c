@@ -245,7 +245,7 @@ static int splice_chunk(struct kftp_session *s, struct kftp_request *q, size_t l
 	if (n >= 0)
 		return n;
 	if (kftp_conn_is_broken(&s->data))
-		return sock_error(s->data.sock->sk) ?: -EPIPE;
+		return kftp_conn_error(&s->data);
 	if (n != -EINVAL && n != -EAGAIN)
 		return source_failed(s, n);
 	q->copies |= n == -EINVAL;	/* the file system cannot do it, or not now */
@@ -272,9 +272,9 @@ int kftp_move_out(struct kftp_session *s, struct kftp_request *q, struct kftp_ca
 		return 0;
 	/* splicing has no MSG_NOSIGNAL: the caller blocks SIGPIPE for what this does not catch */
 	if (kftp_conn_is_broken(&s->data))
-		return sock_error(s->data.sock->sk) ?: -EPIPE;
+		return kftp_conn_error(&s->data);
 	r = kftp_conn_space(&s->data);
-	if (!r)
+	if (!r || (s->data.tls && kftp_tls_is_busy(&s->data)))
 		return -EAGAIN;
 	/* a socket that was adopted may be made to block by whoever else has it */
 	if (q->copies || s->held.len || !(s->data.file->f_flags & O_NONBLOCK))

@@ -281,7 +281,7 @@ void kftp_request_done(struct kftp_session *s, int error, const struct kftp_repl
 	struct kftp_result *result = &q->result;
 
 	result->end.error = error;
-	result->end.alert = s->alert;
+	result->end.alert = error == -ECONNABORTED ? s->alert : 0;
 	result->nsec = ktime_to_ns(ktime_sub(ktime_get(), q->begun));
 	if (r)
 		kftp_request_note_reply(&q->result.end, r);

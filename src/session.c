@@ -294,7 +294,7 @@ void kftp_session_end(struct kftp_session *s, int error, const struct kftp_reply
 	kftp_control_close(s);
 	kftp_config_wipe(s->config);
 	s->end.error = error;
-	s->end.alert = s->alert;
+	s->end.alert = error == -ECONNABORTED ? s->alert : 0;
 	if (r)
 		kftp_request_note_reply(&s->end, r);
 	kftp_session_enter(s, KFTP_STATE_CLOSED);
@@ -461,6 +461,7 @@ long kftp_session_run(struct file *file, struct kftp_session *s, struct kftp_run
 		r = -ENOTCONN;
 	} else {
 		cancel_delayed_work(&s->timer);
+		kftp_tls_drop_stale_event(s);
 		r = session_drive(s, &call);
 		if (!r)
 			r = kftp_event_deliver(s, &run, run.size, arg);

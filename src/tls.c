@@ -8,6 +8,7 @@
  * and decrypts, and hands out as control records what is no data. The socket stays shared with the
  * caller.
  */
+#include <linux/delay.h>
 #include <linux/slab.h>
 #include <linux/tcp.h>
 #include <net/inet_connection_sock.h>
@@ -36,6 +37,8 @@
 
 #define RECORD_CHUNK		256
 
+#define BUSY_TRIES		5
+
 #define ANSWER_FLAGS	(KFTP_TLS_RESUMED | KFTP_TLS_PROT_DONE)
 
 /* ---- the mailbox --------------------------------------------------------------------------- */
@@ -46,6 +49,7 @@ void kftp_tls_lend(struct kftp_session *s, struct kftp_conn *c, enum kftp_role r
 	c->lent = true;
 	s->event.type = KFTP_EVENT_TLS;
 	s->event.channel = role;
+	kftp_session_set_deadline(s, s->config->connect_timeout);
 }
 
 /* The caller has the descriptor. */
@@ -86,6 +90,23 @@ int kftp_tls_answer(struct kftp_session *s, const struct kftp_tls *arg)
 	else
 		kftp_session_kick(s);
 	return r;
+}
+
+/*
+ * An event that could not be fetched, for want of a descriptor, holds nothing up: it goes when the
+ * deadline has passed or somebody has cancelled.
+ */
+void kftp_tls_drop_stale_event(struct kftp_session *s)
+{
+	bool cancelled;
+
+	if (s->event.type != KFTP_EVENT_TLS)
+		return;
+	spin_lock(&s->lock);
+	cancelled = s->cancel_session || s->cancel_current;
+	spin_unlock(&s->lock);
+	if (cancelled || time_after_eq(jiffies, s->deadline))
+		memset(&s->event, 0, sizeof(s->event));
 }
 
 /* Nobody waits for an answer any more. */
@@ -195,7 +216,8 @@ static int take_alert(struct kftp_conn *c, const u8 *alert, int len)
 
 /*
  * Tickets are for the caller's next handshake, who has seen enough of them. What would change keys
- * cannot be done without him, nor before Linux 6.14 at all.
+ * cannot be done without him, nor before Linux 6.14 at all. Only the first message of a record is
+ * looked at: new keys behind a ticket show as a record that cannot be decrypted.
  */
 static int take_handshake(const u8 *message, int len)
 {
@@ -297,6 +319,37 @@ bool kftp_tls_received(struct kftp_conn *c, const struct msghdr *msg, int *r,
 	return false;
 }
 
+static bool is_sending(struct sock *sk)
+{
+	struct tls_context *tls;
+	bool sending;
+
+	lock_sock(sk);
+	tls = context_of(sk);
+	sending = tls && mutex_is_locked(&tls->tx_lock);
+	release_sock(sk);
+	return sending;
+}
+
+/*
+ * Is somebody else sending? The layer itself does, for a moment, when there is room again. But who
+ * has kept a descriptor may do so for as long as the peer likes, and the layer would have us wait
+ * for him, also when it was told not to wait.
+ */
+bool kftp_tls_is_busy(struct kftp_conn *c)
+{
+	unsigned int tries;
+
+	for (tries = 0; is_sending(c->sock->sk); tries++) {
+		if (tries == BUSY_TRIES) {
+			c->session->look_again = true;
+			return true;
+		}
+		usleep_range(50, 100);
+	}
+	return false;
+}
+
 /**
  * kftp_tls_close_notify() - Tell the peer that all has been sent (RFC 8446 section 6.1)
  * @c: a connection that is protected
@@ -320,6 +373,8 @@ int kftp_tls_close_notify(struct kftp_conn *c)
 	cmsg->cmsg_len = CMSG_LEN(sizeof(u8));
 	*(u8 *)CMSG_DATA(cmsg) = RECORD_ALERT;
 	WRITE_ONCE(c->want_write, true);
+	if (kftp_tls_is_busy(c))
+		return -EAGAIN;
 	r = kernel_sendmsg(c->sock, &msg, &kv, 1, sizeof(alert));
 	return min(r, 0);
 }

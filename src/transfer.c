@@ -395,16 +395,29 @@ static int say_goodbye(struct kftp_session *s, struct kftp_request *q)
 	if (kftp_tls_is_flushed(&s->data))
 		return 0;
 	if (kftp_conn_is_broken(&s->data))
-		return sock_error(s->data.sock->sk) ?: -EPIPE;
+		return kftp_conn_error(&s->data);
 	s->look_again = true;
 	return -EAGAIN;
+}
+
+/* The server may have said why it takes no more. Return: that, or the error. */
+static int last_word(struct kftp_session *s, int error)
+{
+	u8 text[64];
+	int r = kftp_conn_receive(&s->data, text, sizeof(text));
+
+	return r == -ECONNABORTED ? r : error;
 }
 
 static int move_out(struct kftp_session *s, struct kftp_request *q, struct kftp_call *call)
 {
 	int r = q->goodbye ? 0 : kftp_move_out(s, q, call);
 
-	return r || !s->data.tls || s->state != KFTP_STATE_TRANSFER ? r : say_goodbye(s, q);
+	if (!s->data.tls || s->state != KFTP_STATE_TRANSFER)
+		return r;
+	if (!r)
+		r = say_goodbye(s, q);
+	return r < 0 && r != -EAGAIN && r != -EINTR ? last_word(s, r) : r;
 }
 
 static int move(struct kftp_session *s, struct kftp_request *q, struct kftp_call *call)

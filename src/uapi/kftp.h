@@ -132,7 +132,7 @@ struct kftp_info {
 	__aligned_u64 sleeps;
 	__u32 banner_len;
 	__u32 methods_off;		/* KFTP_METHOD_* that did not work here */
-	__u8 banner[KFTP_MAX_BANNER];	/* first line of the greeting, as sent */
+	__u8 banner[KFTP_MAX_BANNER];	/* first line of the greeting; sent before AUTH */
 	__u16 tls_version;		/* of the control connection, as KFTP_TLS said; 0: none */
 	__u16 tls_cipher;
 	__u32 tls_flags;		/* KFTP_TLS_* */
@@ -391,7 +391,9 @@ struct kftp_run {
  * the keys into it: TCP_ULP "tls" (before the handshake: afterwards the server's FIN may have
  * come, and it would fail), TLS_TX and TLS_RX. error: it has failed; the session, or the request
  * of a data connection, ends with it, unless the server's reply says better why. ESRCH: nobody
- * waits for it any more, perhaps because the request has ended meanwhile.
+ * waits for it any more, perhaps because the request has ended meanwhile. It answers the TLS event
+ * that was fetched last: threads that fetch and answer see to that themselves. The descriptor is
+ * to be closed before: whoever goes on writing to it makes the session wait.
  *
  * On the control connection what was decrypted but is not the caller's to consume (with
  * KFTP_TLS_IMPLICIT the greeting, which is read so that session tickets are) goes into pending, and
