@@ -49,10 +49,12 @@ static void stop_at_data_connection(Conn *c) {
         peer_until_closed(c);
 }
 
+/* The request may be cancelled before all of this was sent: the server stays nevertheless. */
 static void stop_in_data(Conn *c) {
         peer_may_leave(c);
         peer_greet(c);
-        peer_retr_begin(c, "file", 0, 10000);
+        peer_retr_begin(c, "file", 0, 0);
+        (void) peer_data_try_send(c, 0, 10000);
         peer_until_closed(c);
 }
 
@@ -115,9 +117,10 @@ static void stop_in_record(Conn *c) {
 
         peer_may_leave(c);
         peer_greet(c);
-        peer_retr_begin(c, "file", 0, 10000);
+        peer_retr_begin(c, "file", 0, 0);
+        (void) peer_data_try_send(c, 0, 10000);
         (void) peer_seal(c, KFTP_ROLE_DATA, TLS_DATA, content, sizeof(content), 0, record);
-        peer_raw(c, KFTP_ROLE_DATA, record, 500);
+        (void) send(peer_data_socket(c), record, 500, MSG_NOSIGNAL);
         peer_until_closed(c);
 }
 
