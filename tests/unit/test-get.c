@@ -278,6 +278,47 @@ static void test_second_address_answers(void **state) {
         kftp_result_done(&result);
 }
 
+#define IN_CLEAR "ftp://anonymous@h:21/pub/x.bin"
+#define STATE ".x.bin.kftp-state"
+
+/* What a later call may go on from, if it has found what one has left that has recorded identity, and has not come further. */
+static uint64_t left_of(const char *identity, const KftpTlsOptions *tls) {
+        const KftpOptions options = { .resume = true, .tls = *tls };
+        _cleanup_free_ char *state = NULL;
+        KftpResult result;
+        uint64_t bytes;
+
+        assert_true(asprintf(&state, "{\"version\":1,\"url\":\"%s\",\"size\":100,\"mtime\":1,\"synced\":6}", identity) > 0);
+        test_write_file(TEMPORARY, "begun.");
+        test_write_file(STATE, state);
+        device.close_with[0] = device.close_with[1] = ECONNREFUSED;
+        assert_true(get(&options, &result) < 0);
+        bytes = result.bytes;
+        assert_int_equal(size_of(TEMPORARY), bytes > 0 ? (off_t) bytes : -1);
+        (void) unlink(TEMPORARY);
+        (void) unlink(STATE);
+        kftp_result_done(&result);
+        return bytes;
+}
+
+/* Whoever could change what came in clear text would have it called protected otherwise. */
+static void test_goes_on_under_the_same_protection_only(void **state) {
+        static const KftpTlsOptions unprotected[] = {
+                { .mode = KFTP_TLS_NONE },
+                { .mode = KFTP_TLS_OPPORTUNISTIC },
+                { .mode = KFTP_TLS_REQUIRED, .insecure = true },
+        };
+        const KftpTlsOptions protected = { .mode = KFTP_TLS_REQUIRED };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(unprotected); i++) {
+                assert_int_equal(left_of(IN_CLEAR, &unprotected[i]), 6);
+                assert_int_equal(left_of(IN_CLEAR "#tls", &unprotected[i]), 0);
+        }
+        assert_int_equal(left_of(IN_CLEAR, &protected), 0);
+        assert_int_equal(left_of(IN_CLEAR "#tls", &protected), 6);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_good, setup, test_directory_tear_down),
@@ -286,6 +327,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_rename_fails, setup, test_directory_tear_down),
                 cmocka_unit_test_setup_teardown(test_first_failure_that_may_pass_is_told, setup, test_directory_tear_down),
                 cmocka_unit_test_setup_teardown(test_second_address_answers, setup, test_directory_tear_down),
+                cmocka_unit_test_setup_teardown(test_goes_on_under_the_same_protection_only, setup, test_directory_tear_down),
         };
 
         return cmocka_run_group_tests_name("get", tests, NULL, NULL);

@@ -199,18 +199,49 @@ static const struct {
         { "ftp://u@h/a",                "v",  "ftp://v@h:21/a"                        },
         { "ftp://h/%2fa%20b",           NULL, "ftp://anonymous@h:21//a%20b"           },
         { "ftp://h/%ff%25",             NULL, "ftp://anonymous@h:21/%FF%25"           },
-        { "ftps://h/a",                 NULL, "ftps://anonymous@h:990/a"              },
+        { "ftps://h/a",                 NULL, "ftps://anonymous@h:990/a#tls"          },
         { "ftp://[::1]:2121/a",         NULL, "ftp://anonymous@::1:2121/a"            },
 };
+
+static const struct {
+        const char *url, *identity;
+        KftpTlsOptions tls;
+} protections[] = {
+        { "ftp://h/a",  "ftp://anonymous@h:21/a",       { .mode = KFTP_TLS_NONE }                                      },
+        { "ftp://h/a",  "ftp://anonymous@h:21/a",       { .mode = KFTP_TLS_OPPORTUNISTIC }                             },
+        { "ftp://h/a",  "ftp://anonymous@h:21/a#tls",   { .mode = KFTP_TLS_REQUIRED }                                  },
+        { "ftp://h/a",  "ftp://anonymous@h:21/a#tls",   { .mode = KFTP_TLS_IMPLICIT }                                  },
+        { "ftp://h/a",  "ftp://anonymous@h:21/a",       { .mode = KFTP_TLS_REQUIRED, .insecure = true }                },
+        { "ftp://h/a",  "ftp://anonymous@h:21/a#tls",   { .mode = KFTP_TLS_REQUIRED, .insecure = true, .pin = "sha256//" } },
+        { "ftp://h/a%23tls", "ftp://anonymous@h:21/a%23tls", { .mode = KFTP_TLS_NONE }                                 },
+        { "ftps://h/a", "ftps://anonymous@h:990/a#tls", { .mode = KFTP_TLS_NONE }                                      },
+        { "ftps://h/a", "ftps://anonymous@h:990/a",     { .insecure = true }                                           },
+};
+
+/* What was received without protection is another file. */
+static void test_identity_knows_protection(void **state) {
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(protections); i++) {
+                const KftpOptions options = { .tls = protections[i].tls };
+                _cleanup_free_ char *identity = NULL;
+                KftpUrl u;
+
+                assert_int_equal(kftp_url_parse(protections[i].url, &u, NULL), 0);
+                identity = kftp_url_identity(&u, &options);
+                assert_string_equal(identity, protections[i].identity);
+                kftp_url_done(&u);
+        }
+}
 
 static void test_identity(void **state) {
         (void) state;
         for (size_t i = 0; i < ELEMENTS(identities); i++) {
+                const KftpOptions options = { .user = identities[i].user };
                 _cleanup_free_ char *identity = NULL;
                 KftpUrl u;
 
                 assert_int_equal(kftp_url_parse(identities[i].url, &u, NULL), 0);
-                identity = kftp_url_identity(&u, identities[i].user);
+                identity = kftp_url_identity(&u, &options);
                 assert_string_equal(identity, identities[i].identity);
                 kftp_url_done(&u);
         }
@@ -239,6 +270,7 @@ int main(void) {
                 cmocka_unit_test(test_limits),
                 cmocka_unit_test(test_long_host),
                 cmocka_unit_test(test_identity),
+                cmocka_unit_test(test_identity_knows_protection),
                 cmocka_unit_test(test_host_port),
         };
 

@@ -17,7 +17,7 @@ static int prepare(void *userdata, KftpFailure *f) {
 
         if (t->partial.fd >= 0)
                 return 0;
-        identity = kftp_url_identity(t->url, t->options->user);
+        identity = kftp_url_identity(t->url, t->options);
         if (!identity)
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
         r = kftp_partial_open(&t->partial, t->url, t->dest, identity, t->options->resume, f);

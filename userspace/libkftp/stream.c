@@ -338,7 +338,7 @@ int kftp_client_cat(KftpClient *c, const KftpUrl *url, int fd, const KftpPart *p
 
 /* Nothing is recorded of such a file: it cannot be gone on with by a later call. */
 static int receive_file(KftpClient *c, const KftpUrl *url, const char *dest, const KftpPart *part, KftpPartial *p, KftpResult *ret) {
-        _cleanup_free_ char *identity = kftp_url_identity(url, kftp_client_options(c)->user);
+        _cleanup_free_ char *identity = kftp_url_identity(url, kftp_client_options(c));
         Stream s = stream_of(c, url, part, -1, NULL, ret);
         int r;
 

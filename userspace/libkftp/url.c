@@ -317,14 +317,20 @@ static void put_encoded(FILE *f, const char *text, const char *also) {
         }
 }
 
-char *kftp_url_identity(const KftpUrl *url, const char *user) {
+bool kftp_url_is_protected(const KftpUrl *url, const KftpTlsOptions *tls) {
+        bool always = url->implicit_tls || tls->mode == KFTP_TLS_REQUIRED || tls->mode == KFTP_TLS_IMPLICIT;
+
+        return always && (!tls->insecure || tls->pin);
+}
+
+char *kftp_url_identity(const KftpUrl *url, const KftpOptions *options) {
+        const char *user = options->user ?: url->user ?: "anonymous";
         char *text = NULL;
         size_t n;
         FILE *f = open_memstream(&text, &n);
 
         if (!f)
                 return NULL;
-        user = user ?: url->user ?: "anonymous";
         fputs(url->implicit_tls ? "ftps://" : "ftp://", f);
         put_encoded(f, user, "");
         fputc('@', f);
@@ -332,6 +338,8 @@ char *kftp_url_identity(const KftpUrl *url, const char *user) {
                 fputc(tolower((unsigned char) *p), f);
         fprintf(f, ":%u/", url->port);
         put_encoded(f, url->path, "/");
+        if (kftp_url_is_protected(url, &options->tls))
+                fputs("#tls", f);
         if (fclose(f) != 0) {
                 free(text);
                 return NULL;
