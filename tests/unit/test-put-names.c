@@ -48,12 +48,14 @@ static void test_temporary_names(void **state) {
 /* What differs in anything has another key; what does not has the same one on every machine. */
 static void test_keys(void **state) {
         (void) state;
-        assert_int_equal(kftp_put_key("a", 1, 2), kftp_put_key("a", 1, 2));
-        assert_int_not_equal(kftp_put_key("a", 1, 2), kftp_put_key("b", 1, 2));
-        assert_int_not_equal(kftp_put_key("a", 1, 2), kftp_put_key("a", 2, 2));
-        assert_int_not_equal(kftp_put_key("a", 1, 2), kftp_put_key("a", 1, 3));
-        assert_int_not_equal(kftp_put_key("a", 1, 12), kftp_put_key("a", 11, 2));
-        assert_int_not_equal(kftp_put_key("a1", 1, 2), kftp_put_key("a", 11, 2));
+        assert_int_equal(kftp_put_key("a", 1, 2, false), kftp_put_key("a", 1, 2, false));
+        assert_int_not_equal(kftp_put_key("a", 1, 2, false), kftp_put_key("b", 1, 2, false));
+        assert_int_not_equal(kftp_put_key("a", 1, 2, false), kftp_put_key("a", 2, 2, false));
+        assert_int_not_equal(kftp_put_key("a", 1, 2, false), kftp_put_key("a", 1, 3, false));
+        assert_int_not_equal(kftp_put_key("a", 1, 12, false), kftp_put_key("a", 11, 2, false));
+        assert_int_not_equal(kftp_put_key("a1", 1, 2, false), kftp_put_key("a", 11, 2, false));
+        assert_int_not_equal(kftp_put_key("a", 1, 2, false), kftp_put_key("a", 1, 2, true));
+        assert_int_equal(kftp_put_key("a", 1, 2, true), kftp_put_key("a", 1, 2, true));
 }
 
 static void test_unique_names(void **state) {

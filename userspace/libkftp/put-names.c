@@ -35,12 +35,12 @@ static uint64_t hash_bytes(uint64_t h, const void *data, size_t n) {
 }
 
 /* FNV-1a. It is the same on all machines: a part may be gone on with from another one. */
-uint64_t kftp_put_key(const char *name, uint64_t size, int64_t mtime_nsec) {
+uint64_t kftp_put_key(const char *name, uint64_t size, int64_t mtime_nsec, bool protected) {
         uint64_t h = UINT64_C(0xcbf29ce484222325);
         char numbers[64];
 
         h = hash_bytes(h, name, strlen(name) + 1);
-        (void) snprintf(numbers, sizeof(numbers), "%" PRIu64 " %" PRId64, size, mtime_nsec);
+        (void) snprintf(numbers, sizeof(numbers), "%" PRIu64 " %" PRId64 "%s", size, mtime_nsec, protected ? " tls" : "");
         return hash_bytes(h, numbers, strlen(numbers));
 }
 

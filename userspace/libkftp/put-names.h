@@ -22,9 +22,10 @@ const char *kftp_remote_base(const char *path);
 
 /*
  * What stands for a version of a file in its temporary name: of two files, or two versions of one, that differ in
- * name, size or time no part is taken for one of the other.
+ * name, size or time no part is taken for one of the other. Nor is what was sent in clear text, where it may have been
+ * changed, taken for what was sent protected (kftp_url_is_protected).
  */
-uint64_t kftp_put_key(const char *name, uint64_t size, int64_t mtime_nsec);
+uint64_t kftp_put_key(const char *name, uint64_t size, int64_t mtime_nsec, bool protected);
 
 /* ".NAME.kftp-KEY", with hidden false without the dot, NAME cut at the end of a character if need be. Allocated. */
 char *kftp_put_temporary(const char *name, uint64_t key, bool hidden);

@@ -12,6 +12,7 @@
 #include "put-names.h"
 #include "put.h"
 #include "remote.h"
+#include "url.h"
 #include "util.h"
 
 static int no_memory(KftpFailure *f) {
@@ -59,7 +60,8 @@ static int source_base(const KftpUpload *u, const char **ret, KftpFailure *f) {
 static int make_temporaries(KftpUpload *u) {
         const char *base = kftp_remote_base(u->final);
         _cleanup_free_ char *directory = kftp_remote_directory(u->final);
-        uint64_t key = kftp_put_key(base, u->source.size, u->source.mtime_nsec);
+        uint64_t key = kftp_put_key(base, u->source.size, u->source.mtime_nsec,
+                                    kftp_url_is_protected(u->url, &u->options->tls));
 
         if (!directory)
                 return -ENOMEM;
