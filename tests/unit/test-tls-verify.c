@@ -354,6 +354,32 @@ static void test_files(void **state) {
         expect_bad(KFTP_CLASS_USAGE, "the pin: \"sha256//AAAA\": a pin has 32 bytes");
 }
 
+/* What cannot be opened or read without waiting for somebody, or has no end. */
+static void test_no_files(void **state) {
+        (void) state;
+        assert_int_equal(mkfifo("fifo", 0600), 0);
+        assert_int_equal(mkdir("roots", 0700), 0);
+        assert_int_equal(symlink("../fifo", "roots/fifo.pem"), 0);
+        test_write_file("large", "");
+        assert_int_equal(truncate("large", (16 << 20) + 1), 0);
+        (void) alarm(60);
+        options.tls.ca_file = "fifo";
+        expect_bad(KFTP_CLASS_LOCAL, "fifo: neither a file nor a directory");
+        options.tls.ca_file = "/dev/zero";
+        expect_bad(KFTP_CLASS_LOCAL, "/dev/zero: neither a file nor a directory");
+        options.tls.ca_file = "large";
+        expect_bad(KFTP_CLASS_LOCAL, "large: too large");
+        options.tls.ca_file = "roots";
+        expect_bad(KFTP_CLASS_LOCAL, "roots: there is no certificate in it");
+        options.tls.ca_file = "ca.pem";
+        options.tls.certificate_file = "fifo";
+        expect_bad(KFTP_CLASS_LOCAL, "fifo: not a file");
+        options.tls.certificate_file = "ca.pem";
+        options.tls.key_file = "roots";
+        expect_bad(KFTP_CLASS_LOCAL, "roots: not a file");
+        (void) alarm(0);
+}
+
 /* They are loaded once, as long as they are the same. */
 static void test_sharing(void **state) {
         KftpTlsTrust *a, *b, *c;
@@ -387,6 +413,7 @@ int main(void) {
                 WITH_CA(test_data_is_verified),
                 WITH_CA(test_client_certificate),
                 WITH_CA(test_files),
+                WITH_CA(test_no_files),
                 WITH_CA(test_sharing),
         };
 

@@ -2,7 +2,7 @@
 /*
  * The certificates and keys that are ours: whom to trust, and who we are. A system's roots take tens of milliseconds
  * to load, so they are loaded once for all connections of the process that name the same files, from any thread. GnuTLS
- * only reads them once they are there.
+ * only reads them once they are there. Who names a file may keep his own connections waiting by what it is, not others.
  */
 
 #include <fcntl.h>
@@ -12,10 +12,12 @@
 #include "tls-internal.h"
 
 #define FRESH_USEC (60 * USEC_PER_SEC)  /* the system's roots may change under a daemon */
+#define FILE_SIZE_MAX (16 << 20)        /* bytes; a system's roots are 200 KiB */
 
 /* A file that was named. Another one in its place is another one. */
 typedef struct Source {
         char *path;                     /* NULL: none was named */
+        int fd;                         /* until it is loaded; else -1 */
         struct stat stat;
 } Source;
 
@@ -35,12 +37,17 @@ gnutls_certificate_credentials_t kftp_tls_trust_credentials(const KftpTlsTrust *
         return t->credentials;
 }
 
+static void source_done(Source *s) {
+        safe_close(s->fd);
+        free(s->path);
+}
+
 static void trust_free(KftpTlsTrust *t) {
         if (t->credentials)
                 gnutls_certificate_free_credentials(t->credentials);
-        free(t->ca.path);
-        free(t->certificate.path);
-        free(t->key.path);
+        source_done(&t->ca);
+        source_done(&t->certificate);
+        source_done(&t->key);
         free(t);
 }
 DEFINE_CLEANUP(KftpTlsTrust *, trust_free)
@@ -51,16 +58,75 @@ static int bad_file(const char *path, const char *why, KftpFailure *f) {
         return kftp_failure_set(f, KFTP_CLASS_LOCAL, -EINVAL, false, "%s: %s", path, why);
 }
 
-static int note_source(Source *s, const char *path, KftpFailure *f) {
-        _cleanup_close_ int fd = -1;
-
+/* Does not wait for a writer, as opening a FIFO would, and lets nothing in that may have no end. */
+static int open_source(Source *s, const char *path, bool directory_too, KftpFailure *f) {
         if (!path)
                 return 0;
         s->path = strdup(path);
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        if (!s->path || fd < 0 || fstat(fd, &s->stat) < 0)
+        s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (!s->path || s->fd < 0 || fstat(s->fd, &s->stat) < 0)
                 return kftp_failure_set(f, KFTP_CLASS_LOCAL, -errno, false, "cannot read %s: %s", path, strerror(errno));
+        if (directory_too && S_ISDIR(s->stat.st_mode))
+                return 0;
+        if (!S_ISREG(s->stat.st_mode))
+                return bad_file(path, directory_too ? "neither a file nor a directory" : "not a file", f);
+        if (s->stat.st_size > FILE_SIZE_MAX)
+                return bad_file(path, "too large for what should be in it", f);
         return 0;
+}
+
+static void wipe(gnutls_datum_t *data) {
+        if (data->data)
+                explicit_bzero(data->data, data->size);
+        free(data->data);
+}
+
+/* The regular file as it is, which is of n bytes or has just been cut. -errno. */
+static int read_file(int fd, off_t n, gnutls_datum_t *ret) {
+        ssize_t k = 1;
+
+        *ret = (gnutls_datum_t) { .data = malloc((size_t) n + 1) };
+        if (!ret->data)
+                return -ENOMEM;
+        while (k > 0 && ret->size < n) {
+                k = pread(fd, ret->data + ret->size, (size_t) n - ret->size, ret->size);
+                if (k < 0)
+                        return -errno;
+                ret->size += (unsigned) k;
+        }
+        return 0;
+}
+
+static int read_source(const Source *s, gnutls_datum_t *ret, KftpFailure *f) {
+        int r = read_file(s->fd, s->stat.st_size, ret);
+
+        return r >= 0 ? 0 : kftp_failure_set(f, KFTP_CLASS_LOCAL, r, false, "cannot read %s: %s", s->path, strerror(-r));
+}
+
+/* How many certificates of the file are trusted from now on; a file of a directory that cannot be used is passed over. */
+static int trust_file(KftpTlsTrust *t, int fd, const struct stat *st) {
+        _cleanup_(wipe) gnutls_datum_t data = {};
+
+        if (!S_ISREG(st->st_mode) || st->st_size > FILE_SIZE_MAX || read_file(fd, st->st_size, &data) < 0 || data.size == 0)
+                return 0;
+        return MAX2(gnutls_certificate_set_x509_trust_mem(t->credentials, &data, GNUTLS_X509_FMT_PEM), 0);
+}
+
+static int trust_directory(KftpTlsTrust *t, const Source *s) {
+        int copy = fcntl(s->fd, F_DUPFD_CLOEXEC, 3), n = 0;
+        _cleanup_closedir_ DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+        struct dirent *entry;
+
+        if (!d)
+                safe_close(copy);
+        while (d && (entry = readdir(d))) {
+                _cleanup_close_ int fd = openat(s->fd, entry->d_name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+                struct stat st;
+
+                if (fd >= 0 && fstat(fd, &st) >= 0)
+                        n += trust_file(t, fd, &st);
+        }
+        return n;
 }
 
 static int load_roots(KftpTlsTrust *t, KftpFailure *f) {
@@ -75,10 +141,7 @@ static int load_roots(KftpTlsTrust *t, KftpFailure *f) {
                                         "no certificate authorities are known to this system, so no server can be told from an impostor: install the "
                                         "package ca-certificates, or name yours with --ca=FILE (in a job file CAFile=)");
         }
-        if (S_ISDIR(t->ca.stat.st_mode))
-                n = gnutls_certificate_set_x509_trust_dir(t->credentials, path, GNUTLS_X509_FMT_PEM);
-        else
-                n = gnutls_certificate_set_x509_trust_file(t->credentials, path, GNUTLS_X509_FMT_PEM);
+        n = S_ISDIR(t->ca.stat.st_mode) ? trust_directory(t, &t->ca) : trust_file(t, t->ca.fd, &t->ca.stat);
         return n > 0 ? 0 : bad_file(path, "there is no certificate in it (PEM is wanted: \"-----BEGIN CERTIFICATE-----\")", f);
 }
 
@@ -90,15 +153,21 @@ static int check_secrecy(const Source *key, KftpFailure *f) {
 }
 
 static int load_ours(KftpTlsTrust *t, KftpFailure *f) {
-        const char *certificate = t->certificate.path, *key = t->key.path ?: certificate;
+        const Source *key_source = t->key.path ? &t->key : &t->certificate;
+        const char *certificate = t->certificate.path, *key = key_source->path;
+        _cleanup_(wipe) gnutls_datum_t certificate_data = {}, key_data = {};
         int r;
 
         if (!certificate)
                 return 0;
-        r = check_secrecy(t->key.path ? &t->key : &t->certificate, f);
+        r = check_secrecy(key_source, f);
+        if (r >= 0)
+                r = read_source(&t->certificate, &certificate_data, f);
+        if (r >= 0)
+                r = read_source(key_source, &key_data, f);
         if (r < 0)
                 return r;
-        r = gnutls_certificate_set_x509_key_file2(t->credentials, certificate, key, GNUTLS_X509_FMT_PEM, NULL, 0);
+        r = gnutls_certificate_set_x509_key_mem2(t->credentials, &certificate_data, &key_data, GNUTLS_X509_FMT_PEM, NULL, 0);
         switch (r) {
         case GNUTLS_E_SUCCESS:
                 return 0;
@@ -118,38 +187,48 @@ static int load_ours(KftpTlsTrust *t, KftpFailure *f) {
         }
 }
 
-static int load(const KftpTlsOptions *o, KftpTlsTrust **ret, KftpFailure *f) {
+/* What will be loaded, and as a key to what is loaded already. */
+static int prepare(const KftpTlsOptions *o, KftpTlsTrust **ret, KftpFailure *f) {
         _cleanup_(trust_freep) KftpTlsTrust *t = calloc(1, sizeof(*t));
         int r;
 
-        if (!t || gnutls_certificate_allocate_credentials(&t->credentials) < 0)
+        if (!t)
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
         t->insecure = o->insecure;
-        t->loaded_usec = now_usec();
-        r = note_source(&t->ca, o->ca_file, f);
+        t->ca.fd = t->certificate.fd = t->key.fd = -1;
+        r = open_source(&t->ca, o->ca_file, true, f);
         if (r >= 0)
-                r = note_source(&t->certificate, o->certificate_file, f);
+                r = open_source(&t->certificate, o->certificate_file, false, f);
         if (r >= 0)
-                r = note_source(&t->key, o->key_file, f);
-        if (r >= 0)
-                r = load_roots(t, f);
-        if (r >= 0)
-                r = load_ours(t, f);
+                r = open_source(&t->key, o->key_file, false, f);
         if (r < 0)
                 return r;
         *ret = STEAL_PTR(t);
         return 0;
 }
 
+static int load(KftpTlsTrust *t, KftpFailure *f) {
+        int r;
+
+        if (gnutls_certificate_allocate_credentials(&t->credentials) < 0)
+                return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
+        t->loaded_usec = now_usec();
+        r = load_roots(t, f);
+        if (r >= 0)
+                r = load_ours(t, f);
+        t->ca.fd = safe_close(t->ca.fd);
+        t->certificate.fd = safe_close(t->certificate.fd);
+        t->key.fd = safe_close(t->key.fd);
+        return r;
+}
+
 /* ---- What is there already --------------------------------------------------------------------- */
 
-static bool is_source(const Source *s, const char *path) {
-        struct stat st;
-
-        if (!s->path || !path)
-                return !s->path && !path;
-        return streq(s->path, path) && stat(path, &st) >= 0 && st.st_dev == s->stat.st_dev && st.st_ino == s->stat.st_ino
-                && st.st_ctim.tv_sec == s->stat.st_ctim.tv_sec && st.st_ctim.tv_nsec == s->stat.st_ctim.tv_nsec;
+static bool is_same(const Source *a, const Source *b) {
+        if (!a->path || !b->path)
+                return !a->path && !b->path;
+        return streq(a->path, b->path) && a->stat.st_dev == b->stat.st_dev && a->stat.st_ino == b->stat.st_ino
+                && a->stat.st_ctim.tv_sec == b->stat.st_ctim.tv_sec && a->stat.st_ctim.tv_nsec == b->stat.st_ctim.tv_nsec;
 }
 
 static bool is_fresh(const KftpTlsTrust *t) {
@@ -168,28 +247,43 @@ static void drop_stale(void) {
         }
 }
 
-static KftpTlsTrust *find(const KftpTlsOptions *o) {
+static KftpTlsTrust *find(const KftpTlsTrust *wanted) {
         for (KftpTlsTrust *t = all; t; t = t->next)
-                if (is_fresh(t) && t->insecure == o->insecure && is_source(&t->ca, o->ca_file)
-                    && is_source(&t->certificate, o->certificate_file) && is_source(&t->key, o->key_file))
+                if (is_fresh(t) && t->insecure == wanted->insecure && is_same(&t->ca, &wanted->ca)
+                    && is_same(&t->certificate, &wanted->certificate) && is_same(&t->key, &wanted->key))
                         return t;
         return NULL;
 }
 
-int kftp_tls_trust_get(const KftpTlsOptions *o, KftpTlsTrust **ret, KftpFailure *f) {
-        KftpTlsTrust *t;
-        int r = 0;
+/* Named files may be where reading takes its time, or has no end: nobody else waits for that. */
+static int load_unlocked(KftpTlsTrust *t, KftpFailure *f) {
+        int r;
 
-        /* Held while loading, too: whoever comes meanwhile wants the same. */
+        (void) pthread_mutex_unlock(&lock);
+        r = load(t, f);
+        (void) pthread_mutex_lock(&lock);
+        return r;
+}
+
+int kftp_tls_trust_get(const KftpTlsOptions *o, KftpTlsTrust **ret, KftpFailure *f) {
+        _cleanup_(trust_freep) KftpTlsTrust *own = NULL;
+        KftpTlsTrust *t;
+        int r = prepare(o, &own, f);
+
+        if (r < 0)
+                return r;
         (void) pthread_mutex_lock(&lock);
         drop_stale();
-        t = find(o);
+        t = find(own);
         if (!t) {
-                r = load(o, &t, f);
-                if (r >= 0) {
-                        t->next = all;
-                        all = t;
-                }
+                /* The system's roots are loaded under the lock: whoever comes meanwhile wants the same. */
+                r = own->ca.path || own->certificate.path ? load_unlocked(own, f) : load(own, f);
+                t = r >= 0 ? find(own) : NULL;
+        }
+        if (r >= 0 && !t) {
+                t = STEAL_PTR(own);
+                t->next = all;
+                all = t;
         }
         if (r >= 0) {
                 t->references++;
