@@ -350,6 +350,36 @@ static void test_escaped(void **state) {
         kftp_failure_done(&f);
 }
 
+/* One line stays one, whatever a server puts into it; and it stays UTF-8. */
+static void test_long(void **state) {
+        char long_text[3 * KFTP_FAILURE_TEXT_MAX + 2];
+        KftpFailure f = {};
+
+        (void) state;
+        for (unsigned shift = 0; shift < 4; shift++) {
+                _cleanup_free_ char *escaped = NULL;
+
+                memset(long_text, 'x', shift);
+                for (size_t i = 0; i + shift + 3 < sizeof(long_text); i += 3)
+                        memcpy(long_text + shift + i, "\xe2\x82\xac", 4);
+                kftp_failure_set(&f, KFTP_CLASS_TLS, -EACCES, false, "%s", long_text);
+                assert_in_range(strlen(f.text), KFTP_FAILURE_TEXT_MAX - 3, KFTP_FAILURE_TEXT_MAX);
+                assert_string_equal(f.text + strlen(f.text) - 3, "...");
+                escaped = kftp_escape(f.text, strlen(f.text));  /* nothing in it wants that */
+                assert_string_equal(escaped, f.text);
+        }
+        /* what grows by being made fit for display */
+        memset(long_text, '\x1b', sizeof(long_text) - 1);
+        long_text[KFTP_FAILURE_TEXT_MAX / 4] = '\0';
+        kftp_failure_set(&f, KFTP_CLASS_TLS, -EACCES, false, "%s", long_text);
+        assert_int_equal(strlen(f.text), KFTP_FAILURE_TEXT_MAX);
+        assert_null(strstr(f.text, "..."));
+        kftp_failure_set(&f, KFTP_CLASS_TLS, -EACCES, false, "%s!", long_text);
+        assert_int_equal(strlen(f.text), KFTP_FAILURE_TEXT_MAX);
+        assert_non_null(strstr(f.text, "..."));
+        kftp_failure_done(&f);
+}
+
 /* A failure that quotes the one it takes the place of. */
 static void test_replaced(void **state) {
         KftpFailure f = {};
@@ -408,6 +438,7 @@ int main(void) {
                 cmocka_unit_test(test_device),
                 cmocka_unit_test(test_refused_calls),
                 cmocka_unit_test(test_escaped),
+                cmocka_unit_test(test_long),
                 cmocka_unit_test(test_replaced),
                 cmocka_unit_test(test_class_names),
                 cmocka_unit_test(test_backoff),

@@ -200,6 +200,26 @@ static void test_hostile_name(void **state) {
         test_certificate_done(&hostile);
 }
 
+/* And so is that of an issuer, with as much of it as there is room for. */
+static void test_long_issuer(void **state) {
+        TestCertificate authority, below;
+        TestServer s = { .certificate = &below };
+        char name[64 * 3 + 1] = "";
+
+        (void) state;
+        for (size_t i = 0; i + 3 < sizeof(name); i += 3)
+                memcpy(name + i, "\xe2\x80\xae", 4);            /* U+202E */
+        test_certificate_make(&authority, NULL, "Long CA", true, -TEST_DAY, TEST_DAY);
+        for (unsigned i = 0; i < 100; i++)
+                assert_true(gnutls_x509_crt_set_dn_by_oid(authority.crt, GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, 0, name, (unsigned) strlen(name)) >= 0);
+        assert_true(gnutls_x509_crt_sign2(authority.crt, authority.crt, authority.key, GNUTLS_DIG_SHA256, 0) >= 0);
+        test_certificate_make(&below, &authority, "good.example", false, -TEST_DAY, TEST_DAY);
+        expect_refusal(&s, "...\", who is not trusted here; if you trust the issuer, name a file with its certificate with --ca=");
+        assert_true(strlen(tls.failure.text) < KFTP_FAILURE_TEXT_MAX);
+        test_certificate_done(&authority);
+        test_certificate_done(&below);
+}
+
 /* ---- Pins, and going without ----------------------------------------------------------------------- */
 
 static void test_pin(void **state) {
@@ -407,6 +427,7 @@ int main(void) {
                 WITH_CA(test_no_authority),
                 WITH_CA(test_directory_of_roots),
                 WITH_CA(test_hostile_name),
+                WITH_CA(test_long_issuer),
                 WITH_CA(test_pin),
                 WITH_CA(test_insecure),
                 WITH_CA(test_insecure_and_good),

@@ -13,6 +13,7 @@
 #include "format.h"
 #include "reply-class.h"
 #include "tls.h"
+#include "utf8.h"
 
 void kftp_failure_done(KftpFailure *f) {
         free(f->text);
@@ -69,6 +70,8 @@ static _printf_(5, 0) int failure_setv(
                         raw = NULL;
                 /* Host names and paths may hold what a terminal obeys; what is escaped already stays as it is. */
                 text = raw ? kftp_escape(raw, strlen(raw)) : NULL;
+                if (text)
+                        kftp_utf8_shorten(text, KFTP_FAILURE_TEXT_MAX);
                 kftp_failure_done(f);
                 *f = (KftpFailure) { .class = class, .error = error, .transient = transient, .text = text };
         }

@@ -4,9 +4,11 @@
 #include "libkftp.h"
 #include "util.h"
 
+#define KFTP_FAILURE_TEXT_MAX 2000      /* bytes: one line, however much others have to say */
+
 /*
  * Replaces *f (which may be NULL) and returns what a failed function returns: error, or -EREMOTEIO if
- * that is 0.
+ * that is 0. A text that is too long is cut.
  */
 int kftp_failure_set(KftpFailure *f, enum kftp_class class, int error, bool transient, const char *format, ...) _printf_(5, 6);
 

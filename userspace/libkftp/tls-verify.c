@@ -11,8 +11,10 @@
 #include <gnutls/x509.h>
 
 #include "tls-internal.h"
+#include "utf8.h"
 
 #define NAMES_SHOWN 5
+#define ISSUER_SHOWN 200                /* bytes: a certificate may have any number of them */
 
 typedef struct Certificate {
         gnutls_x509_crt_t crt;
@@ -135,6 +137,7 @@ static void put_names(FILE *out, gnutls_x509_crt_t crt) {
 
 static void put_issuer(FILE *out, gnutls_x509_crt_t crt) {
         gnutls_datum_t dn = {};
+        size_t n;
 
         if (gnutls_x509_crt_check_issuer(crt, crt) > 0) {
                 fputs("is self-signed", out);
@@ -142,7 +145,8 @@ static void put_issuer(FILE *out, gnutls_x509_crt_t crt) {
         }
         if (gnutls_x509_crt_get_issuer_dn3(crt, &dn, 0) < 0)
                 dn = (gnutls_datum_t) {};
-        fprintf(out, "was issued by \"%.*s\", who is not trusted here", (int) dn.size, dn.data ? (char *) dn.data : "");
+        n = kftp_utf8_fit((char *) dn.data, dn.size, ISSUER_SHOWN);
+        fprintf(out, "was issued by \"%.*s%s\", who is not trusted here", (int) n, dn.data ? (char *) dn.data : "", n < dn.size ? "..." : "");
         gnutls_free(dn.data);
 }
 

@@ -34,3 +34,20 @@ size_t kftp_utf8_decode(const uint8_t *p, size_t n, uint32_t *ret) {
         }
         return 0;
 }
+
+size_t kftp_utf8_fit(const char *text, size_t n, size_t max) {
+        if (n <= max)
+                return n;
+        /* What has more continuation bytes than that is no UTF-8. */
+        for (n = max; n > 0 && max - n < 3 && ((unsigned char) text[n] & 0xc0) == 0x80; n--)
+                ;
+        return n;
+}
+
+void kftp_utf8_shorten(char *text, size_t max) {
+        static const char dots[] = "...";
+        size_t n = strlen(text);
+
+        if (n > max)
+                strcpy(text + kftp_utf8_fit(text, n, max - strlen(dots)), dots);
+}

@@ -6,3 +6,9 @@
 
 /* How many bytes the character at p takes, 0 if there is none that is valid. n is at least 1. */
 size_t kftp_utf8_decode(const uint8_t *p, size_t n, uint32_t *ret);
+
+/* How much of a text of n bytes fits into max bytes without a character being cut. */
+size_t kftp_utf8_fit(const char *text, size_t n, size_t max);
+
+/* Cuts the text in its place to at most max bytes, the last three of them dots. */
+void kftp_utf8_shorten(char *text, size_t max);
