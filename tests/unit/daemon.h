@@ -10,6 +10,7 @@
  *   ok     transfers a file of 11 bytes
  *   hold   the same, once the file "go" is there; until then it can be cancelled
  *   fail   a permanent refusal
+ *   wordy  a refusal that takes many words
  *   untrusted  fails as a certificate that is not to be trusted
  *   flaky  fails each time with what may pass
  *   nohost the same with an unknown host, which for the library does not pass

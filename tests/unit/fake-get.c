@@ -15,6 +15,7 @@
 #include "control.h"
 #include "util.h"
 
+#define WORDY (200U * 1024U)             /* bytes, each of which takes four to be shown */
 #define CONTENT "eleven byte"
 
 const char *fake_get_directory;
@@ -50,6 +51,17 @@ static void tell_call(const KftpUrl *url, const KftpOptions *o) {
 static int fail(KftpResult *ret, enum kftp_class class, int error, bool transient, const char *text) {
         ret->failure = (KftpFailure) { .class = class, .error = error, .transient = transient, .text = strdup(text) };
         return error < 0 ? error : -EREMOTEIO;
+}
+
+static int wordy(KftpResult *ret) {
+        char *text = malloc(WORDY + 1);
+
+        if (!text)
+                return -ENOMEM;
+        memset(text, '\x1b', WORDY);
+        text[WORDY] = '\0';
+        ret->failure = (KftpFailure) { .class = KFTP_CLASS_REMOTE, .error = -EREMOTEIO, .text = text };
+        return -EREMOTEIO;
 }
 
 static int interrupted(KftpResult *ret) {
@@ -147,6 +159,8 @@ int fake_get(const KftpUrl *url, const char *dest, const KftpOptions *o, KftpRes
         }
         if (startswith(url->path, "untrusted/"))
                 return fail(ret, KFTP_CLASS_TLS, -EKEYREJECTED, false, "fake:990: the certificate is expired");
+        if (startswith(url->path, "wordy/"))
+                return wordy(ret);
         if (startswith(url->path, "flaky/"))
                 return flaky(ret);
         if (startswith(url->path, "nohost/"))

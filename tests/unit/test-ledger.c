@@ -249,6 +249,36 @@ static void test_longest_name(void **state) {
         ledger_entry_free(e);
 }
 
+/* What is written can be read again: the largest entry that is, or what was there before. */
+static void test_too_large(void **state) {
+        State *s = *state;
+        LedgerEntry *e = full_entry(), *back;
+        unsigned written = 0, refused = 0;
+        char *text = malloc((1U << 20) + 1);
+
+        free(e->text);
+        e->text = text;
+        e->attempt = 0;
+        for (size_t n = 1000; n <= 1U << 20; n *= 2) {
+                int r;
+
+                memset(text, 'x', n);
+                text[n] = '\0';
+                e->attempt++;
+                r = ledger_write(s->ledger, e);
+                if (r < 0) {
+                        assert_int_equal(r, -EMSGSIZE);
+                        refused++;
+                } else
+                        written++;
+                assert_int_equal(ledger_read(s->ledger, "acme", &back), 0);
+                assert_int_equal(back->attempt, written);
+                ledger_entry_free(back);
+        }
+        assert_true(written > 0 && refused > 0);
+        ledger_entry_free(e);
+}
+
 /* Not by two daemons at once. */
 static void test_one_at_a_time(void **state) {
         State *s = *state;
@@ -268,6 +298,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_list, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_recover, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_longest_name, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_too_large, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_one_at_a_time, setup, teardown),
         };
 

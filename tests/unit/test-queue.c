@@ -100,6 +100,22 @@ static void test_unknown_host_may_be_known_later(void **state) {
         daemon_stop(d, SIGTERM);
 }
 
+/* However much a server has to say, its job is known again. */
+static void test_many_words(void **state) {
+        Daemon *d = *state;
+
+        daemon_start(d);
+        put_job(d, "acme", "wordy", "");
+        daemon_expect(d, 1, JOB_FAILED, "MESSAGE=acme: failed: \\x1b\\x1b");
+        daemon_stop(d, SIGTERM);
+        daemon_clear(d);
+        daemon_start(d);
+        daemon_expect_still(d, 0, REJECTED, NULL);
+        put_job(d, "acme", "ok", "");
+        daemon_expect(d, 1, JOB_DONE, NULL);
+        daemon_stop(d, SIGTERM);
+}
+
 static void test_target_that_cannot_be_written(void **state) {
         Daemon *d = *state;
         _cleanup_free_ char *text = NULL;
@@ -219,6 +235,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_waiting_job_holds_no_place, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_attempts_follow_each_other, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_unknown_host_may_be_known_later, daemon_setup, daemon_teardown),
+                cmocka_unit_test_setup_teardown(test_many_words, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_target_that_cannot_be_written, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_target_that_comes_later, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_rejected_job_can_go, daemon_setup, daemon_teardown),

@@ -12,7 +12,8 @@
 
 #define SUBDIRECTORY "ledger"
 #define SUFFIX ".json"
-#define ENTRY_SIZE_MAX (64U * 1024U)
+/* More than any entry has: a job's remote and paths are no longer than its file, and texts are cut. */
+#define ENTRY_SIZE_MAX (512U * 1024U)
 
 struct Ledger {
         int fd;
@@ -216,6 +217,9 @@ static int replace(Ledger *l, const LedgerEntry *e, bool durable) {
 
         if (!text)
                 return -ENOMEM;
+        /* What cannot be read again would shut the job out for good. The line has its end, too. */
+        if (strlen(text) + 1 > ENTRY_SIZE_MAX)
+                return -EMSGSIZE;
         if (asprintf(&name, "%s" SUFFIX, e->job) < 0) {
                 name = NULL;
                 return -ENOMEM;

@@ -84,7 +84,7 @@ const char *ledger_path(const Ledger *l);
 
 /* Returns 0, -ENOENT, -EBADMSG if the file is damaged, or another -errno if it cannot be read. */
 int ledger_read(Ledger *l, const char *job, LedgerEntry **ret);
-/* Returns once the entry would survive a power cut, or -errno. */
+/* Returns once the entry would survive a power cut, or -errno: -EMSGSIZE if ledger_read would not take it. */
 int ledger_write(Ledger *l, const LedgerEntry *e);
 /* For what does no harm if a power cut undoes it: written in one piece, but not waited for. */
 int ledger_write_lazily(Ledger *l, const LedgerEntry *e);

@@ -14,6 +14,9 @@
 #include "format.h"
 #include "runner.h"
 #include "target.h"
+#include "utf8.h"
+
+#define TEXT_MAX 2000                   /* bytes of what a server or a failure says: an entry stays small */
 
 /* ---- The ledger ----------------------------------------------------------------------------------- */
 
@@ -59,10 +62,12 @@ static int load_entry(Run *run) {
         return run->entry ? 0 : -ENOMEM;
 }
 
-/* Replaces a string of the entry by text that is made fit for display. */
+/* Replaces a string of the entry by text that is made fit for display, and not too long for it. */
 static void set_text(char **field, const char *text) {
         free(*field);
         *field = text ? kftp_escape(text, strlen(text)) : NULL;
+        if (*field)
+                kftp_utf8_shorten(*field, TEXT_MAX);
 }
 
 static void set_string(char **field, const char *text) {
