@@ -231,7 +231,9 @@ static void test_replies(void **state) {
                 { { "421 Bye\r\n" },                                       false, "421 Bye\r\n",     "PBSZ 0" },
                 { { NULL, "421 Bye\r\n" },                                 false, "421 Bye\r\n",     "PBSZ 0|PROT P" },
                 { { "what?\r\n" },                                         false, "what?\r\n",       "PBSZ 0" },
-                /* and so is what comes behind it */
+                /* and so is what comes before it is asked for, */
+                { { "200 Yes\r\n200 Yes\r\n", "536 No\r\n" },             false, "200 Yes\r\n",   "PBSZ 0" },
+                /* and what comes behind it */
                 { { NULL, "200 Yes\r\n331 Unasked\r\nhalf a li" },         true,  "331 Unasked\r\nhalf a li", "PBSZ 0|PROT P" },
         };
 

@@ -107,14 +107,17 @@ static void consume(const KftpTlsPeer *p, Input *in, size_t length) {
 }
 
 /*
- * Sends line and reads the reply. *code is 0 if that was no answer to it: the server takes its leave, or does not
- * speak FTP. It is left where it is, and the module will see.
+ * Sends line and reads the reply. *code is 0 if that was no answer to it: the server takes its leave, does not
+ * speak FTP, or has spoken before it was asked. It is left where it is, and the module will see.
  */
 static int command(KftpTlsPeer *p, const char *line, Input *in, unsigned *code) {
         size_t length;
-        int r = send_line(p, line);
+        int r;
 
         *code = 0;
+        if (in->n > 0)
+                return 0;
+        r = send_line(p, line);
         while (r == 0 && (length = reply_length(in, code)) == 0)
                 r = receive(p, in);
         if (r != 0)
