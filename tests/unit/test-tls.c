@@ -314,6 +314,22 @@ static void test_early_data(void **state) {
 
 /* ---- What goes wrong ------------------------------------------------------------------------------ */
 
+/* All of it is there before the first byte is looked for. */
+static void test_alert_and_more(void **state) {
+        static const char alert[] = "\x15\x03\x03\x00\x02\x02\x28" "xx";
+        KftpTlsWait wait = { .device_fd = -1 };
+        int fds[2];
+
+        (void) state;
+        begin(KFTP_TLS_REQUIRED);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+        assert_int_equal(write(fds[0], alert, sizeof(alert) - 1), sizeof(alert) - 1);
+        assert_int_equal(kftp_tls_serve(&tls, fds[1], KFTP_ROLE_CONTROL, &wait, &answer, pending), 0);
+        assert_int_equal(answer.error, -ECONNABORTED);
+        assert_non_null(strstr(tls.failure.text, "(40)"));
+        close(fds[0]);
+}
+
 static void expect_failure(TestServer *s, enum kftp_role channel, int error, enum kftp_class class, const char *text) {
         assert_int_equal(serve(s, channel), error);
         assert_int_equal(tls.failure.class, class);
@@ -441,6 +457,7 @@ int main(void) {
                 WITH_CA(test_greeting),
                 WITH_CA(test_too_much),
                 WITH_CA(test_early_data),
+                WITH_CA(test_alert_and_more),
                 WITH_CA(test_no_tls),
                 WITH_CA(test_hung_up),
                 WITH_CA(test_nothing_in_common),

@@ -146,6 +146,8 @@ int kftp_tls_failed(KftpTlsPeer *p, int error) {
 
         if (f->error < 0)
                 return f->error;        /* the certificate */
+        if (error == GNUTLS_E_FATAL_ALERT_RECEIVED)
+                return alerted(p);      /* which may have been the first that came: what is there now is something else */
         /* It may have closed the connection after what it said. */
         look_at_first_byte(p);
         if (!is_tls(p))
@@ -153,8 +155,6 @@ int kftp_tls_failed(KftpTlsPeer *p, int error) {
                                      p->tls->mode == KFTP_TLS_IMPLICIT && p->channel == KFTP_ROLE_CONTROL
                                      ? ": on this port it may want ftp:// and --tls=require instead of ftps://" : "");
         switch (error) {
-        case GNUTLS_E_FATAL_ALERT_RECEIVED:
-                return alerted(p);
         case GNUTLS_E_PREMATURE_TERMINATION:
         case GNUTLS_E_SESSION_EOF:
         case GNUTLS_E_PULL_ERROR:
