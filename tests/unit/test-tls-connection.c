@@ -447,6 +447,36 @@ static void test_data_in_clear(void **state) {
         test_server_join(&control);
 }
 
+/* To the module that is a refusal as well. */
+static void test_data_in_clear_after_nonsense(void **state) {
+        TestServer control = { .certificate = &leaf, .replies = { NULL, "334 Well\r\n" } };
+        const Step script[] = {
+                LINE(KFTP_EVENT_SENT, "AUTH TLS"), LINE(0, "234 Go"), LEND(CONTROL, &control), LINE(KFTP_EVENT_SENT, "PROT P"), LINE(0, "334 Well"),
+                EVENT(CONNECTED), EVENT(DONE, .reply = 226), EVENT(NONE),
+        };
+
+        (void) state;
+        options.tls.mode = KFTP_TLS_OPPORTUNISTIC;
+        assert_int_equal(fetch("ftp://127.0.0.1/x", script), 0);
+        assert_string_equal(warnings, "127.0.0.1:21 does not encrypt data connections (334 Well): files and listings go in clear text\n");
+        test_server_join(&control);
+}
+
+/* The module does not ask for PROT again: nothing is in clear text, whatever the server called its consent to AUTH. */
+static void test_data_not_in_clear(void **state) {
+        TestServer control = { .certificate = &leaf };
+        const Step script[] = {
+                LINE(KFTP_EVENT_SENT, "AUTH SSL"), LINE(0, "334 Go"), LEND(CONTROL, &control),
+                EVENT(CONNECTED), EVENT(DONE, .reply = 226), EVENT(NONE),
+        };
+
+        (void) state;
+        options.tls.mode = KFTP_TLS_OPPORTUNISTIC;
+        assert_int_equal(fetch("ftp://127.0.0.1/x", script), 0);
+        assert_string_equal(warnings, "");
+        test_server_join(&control);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 WITH_CA(test_a_file),
@@ -463,6 +493,8 @@ int main(void) {
                 WITH_CA(test_kernel_without),
                 WITH_CA(test_server_without),
                 WITH_CA(test_data_in_clear),
+                WITH_CA(test_data_in_clear_after_nonsense),
+                WITH_CA(test_data_not_in_clear),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,7 @@ struct KftpConnection {
         KftpTls tls;
         char *auth_reply;               /* the server's last word to AUTH or PROT, or NULL */
         bool auth_asked;                /* the next reply is that */
+        bool prot_asked;                /* and PROT was the last of them */
         KftpRate rate;
         uint64_t used_usec;             /* when the last request ended */
         unsigned requests;              /* ended, of those since kftp_connection_reuse */

@@ -33,7 +33,7 @@ static _printf_(2, 3) void warn(const KftpConnection *c, const char *format, ...
 void kftp_connection_tls_begin(KftpConnection *c) {
         kftp_failure_done(&c->tls.failure);
         c->tls.control = (KftpTlsState) {};
-        c->auth_asked = false;
+        c->auth_asked = c->prot_asked = false;
         free(STEAL_PTR(c->auth_reply));
 }
 
@@ -57,7 +57,11 @@ void kftp_connection_tls_line(KftpConnection *c) {
         bool sent = s->event.event_flags & KFTP_EVENT_SENT;
 
         if (sent) {
-                c->auth_asked = s->text_len > 5 && (strncmp(s->text, "AUTH ", 5) == 0 || strncmp(s->text, "PROT ", 5) == 0);
+                bool prot = s->text_len > 5 && strncmp(s->text, "PROT ", 5) == 0;
+
+                c->auth_asked = prot || (s->text_len > 5 && strncmp(s->text, "AUTH ", 5) == 0);
+                if (c->auth_asked)
+                        c->prot_asked = prot;
                 return;
         }
         if (!c->auth_asked)
@@ -74,7 +78,7 @@ void kftp_connection_tls_connected(KftpConnection *c) {
                 return;
         if (c->tls.control.version == 0)
                 warn(c, "%s has no TLS (%s): going on in clear text, the password included", c->remote, reply);
-        else if (*reply == '4' || *reply == '5')
+        else if (c->prot_asked && *reply != '2')
                 warn(c, "%s does not encrypt data connections (%s): files and listings go in clear text", c->remote, reply);
 }
 
