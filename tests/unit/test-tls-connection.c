@@ -377,6 +377,17 @@ static void test_refused_meanwhile(void **state) {
         test_server_join(&data);
 }
 
+/* What has nothing to do with TLS, nor with a device that is not there, is not told as that. */
+static void test_broken_meanwhile(void **state) {
+        TestServer control = { .behaviour = TEST_IS_SILENT, .certificate = &leaf };
+        const Step script[] = { LEND(CONTROL, &control), { .while_lent = true } };
+
+        (void) state;
+        expect(fetch("ftp://127.0.0.1/x", script), -ENOTCONN, KFTP_CLASS_OTHER, false, "KFTP_RUN: ");
+        assert_int_equal(device.answers, 0);
+        test_server_join(&control);
+}
+
 static void test_deadline_of_the_device(void **state) {
         TestServer control = { .behaviour = TEST_IS_SILENT, .certificate = &leaf };
         const Step script[] = { LEND(CONTROL, &control), { .event = { .type = KFTP_EVENT_CLOSED, .error = -ETIMEDOUT }, .while_lent = true }, EVENT(NONE) };
@@ -488,6 +499,7 @@ int main(void) {
                 WITH_CA(test_without_close_notify),
                 WITH_CA(test_data_refused_by_us),
                 WITH_CA(test_refused_meanwhile),
+                WITH_CA(test_broken_meanwhile),
                 WITH_CA(test_deadline_of_the_device),
                 WITH_CA(test_cancelled),
                 WITH_CA(test_kernel_without),

@@ -148,6 +148,8 @@ int kftp_connection_tls_event(KftpConnection *c, const KftpWatch *watch, KftpFai
                 note_deadline(c);
                 return r;
         }
+        if (r < 0 && !kftp_control_cancelled(c->options->control))
+                return kftp_failure_set(f, KFTP_CLASS_OTHER, r, false, KFTP_DEVICE ": KFTP_RUN: %s", strerror(-r));
         if (r >= 0) {
                 r = kftp_session_tls(s, &answer);
                 tell(c, &answer);
