@@ -403,6 +403,22 @@ static int modified(const char *path, KftpDone *d) {
         return reply(d, 213);
 }
 
+/* The facts, in a reply's line: of whatever is there. */
+static int facts(const struct kftp_submit *q, const char *path, KftpDone *d) {
+        const FakeFile *f = find(path);
+        char line[512];
+        int n;
+
+        note_request("MLST", path);
+        if (!(fake_server.feat & KFTP_FEAT_MLST))
+                return reply(d, 500);
+        if (!f)
+                return reply(d, 550);
+        n = snprintf(line, sizeof(line), " type=%s;size=%zu; /%s\n", f->directory ? "dir" : "file", f->size, path);
+        assert_int_equal(write(q->fd, line, (size_t) n), n);
+        return reply(d, 250);
+}
+
 static int serve(const struct kftp_submit *q, const char *path, KftpWatch *watch, KftpDone *d) {
         FakeFile *f = find(path);
 
@@ -433,6 +449,8 @@ static int serve(const struct kftp_submit *q, const char *path, KftpWatch *watch
                 return rename_file(q, path, watch, d);
         case KFTP_OP_MLSD:
                 return list(q, path, d);
+        case KFTP_OP_MLST:
+                return facts(q, path, d);
         case KFTP_OP_RAW:
                 return quote(path, watch, d);
         case KFTP_OP_QUIT:

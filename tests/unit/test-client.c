@@ -123,6 +123,18 @@ static void take_line(void *userdata, const char *text, size_t n) {
         (void) snprintf(lines + strlen(lines), 100 - strlen(lines), "%.*s|", (int) n, text);
 }
 
+/* A space at its end may have been lost, and MLST says more than SIZE. */
+static void test_rename_is_looked_at_by_MLST(void **state) {
+        _cleanup_url_ KftpUrl file = parse("ftp://h/a");
+
+        (void) state;
+        fake_server_add("a", "x");
+        fake_server.feat = KFTP_FEAT_MLST;
+        expect(kftp_client_rename(client, &file, "b ", &result), KFTP_CLASS_OK);
+        assert_int_equal(fake_server_asked("MLST b \n"), 1);
+        assert_int_equal(fake_server_asked("SIZE"), 0);
+}
+
 static void test_quote(void **state) {
         _cleanup_url_ KftpUrl url = parse("ftp://h/");
         char lines[100] = "";
@@ -317,6 +329,7 @@ int main(void) {
                 WITH_SERVER(test_remove_denied),
                 WITH_SERVER(test_mkdir),
                 WITH_SERVER(test_rename),
+                WITH_SERVER(test_rename_is_looked_at_by_MLST),
                 WITH_SERVER(test_quote),
                 WITH_SERVER(test_list),
                 WITH_SERVER(test_cat),

@@ -37,7 +37,7 @@ static KftpPresence by_mlst(KftpConnection *c, const char *path) {
                 return KFTP_PRESENCE_UNKNOWN;
         if (kftp_connection_request(c, &mlst, &done, NULL) < 0)
                 return says_absent(&done) ? KFTP_ABSENT : KFTP_PRESENCE_UNKNOWN;
-        if (kftp_list_read(fd, KFTP_LIST_FROM_REPLY, 0, note_type, &p, &summary) < 0 || summary.entries + summary.dots == 0)
+        if (kftp_list_read(fd, KFTP_LIST_FROM_REPLY, &(KftpListKnown) {}, note_type, &p, &summary) < 0 || summary.entries + summary.dots == 0)
                 return KFTP_PRESENCE_UNKNOWN;
         return p;
 }
