@@ -102,25 +102,27 @@ static int verdict(const struct kftp_request *q)
  * Was the data connection reset before all that was queued had arrived? Our FIN counts as a byte. A
  * server that says 226 to that has a part of the file.
  */
-static bool was_reset(const struct kftp_session *s)
+static bool was_reset(const struct kftp_session *s, const struct kftp_request *q)
 {
-	const struct sock *sk;
+	const struct sock *sk = s->data.sock->sk;
+	s32 left = READ_ONCE(tcp_sk(sk)->write_seq) - READ_ONCE(tcp_sk(sk)->snd_una);
 
-	if (!s->data.file)
-		return false;
-	sk = s->data.sock->sk;
-	return READ_ONCE(sk->sk_state) == TCP_CLOSE &&
-	       (s32)(READ_ONCE(tcp_sk(sk)->write_seq) - READ_ONCE(tcp_sk(sk)->snd_una)) > 1;
+	return READ_ONCE(sk->sk_state) == TCP_CLOSE && left > (q->data_ended ? 1 : 0);
 }
 
-/* The server has read our close_notify before we have looked whether all is out. */
-static void goodbye_was_heard(struct kftp_session *s, struct kftp_request *q)
+/* The last reply to an upload is here: can the server have what we have sent? */
+static void check_arrival(struct kftp_session *s, struct kftp_request *q)
 {
-	q->data_ended = true;
-	if (kftp_tls_is_flushed(&s->data))
-		kernel_sock_shutdown(s->data.sock, SHUT_WR);
-	else
+	if (!s->data.file || q->data_error)
+		return;
+	if (was_reset(s, q) || (s->data.tls && !kftp_tls_is_flushed(&s->data)))
 		q->data_error = -EBADMSG;
+	if (!q->goodbye || q->data_ended)
+		return;
+	/* it has read our close_notify before we have looked whether all is out */
+	q->data_ended = true;
+	if (!q->data_error)
+		kernel_sock_shutdown(s->data.sock, SHUT_WR);
 }
 
 /* The last reply is here, and the data has ended or does not matter any more. */
@@ -128,10 +130,8 @@ static void conclude(struct kftp_session *s, struct kftp_request *q)
 {
 	int error;
 
-	if (q->goodbye && !q->data_ended && s->data.file)
-		goodbye_was_heard(s, q);
-	if (uploads(q) && q->data_ended && !q->data_error && was_reset(s))
-		q->data_error = -EBADMSG;
+	if (uploads(q))
+		check_arrival(s, q);
 	error = verdict(q);
 	if (q->result.end.reply == 425)	/* what was remembered of methods is no longer good */
 		kftp_data_forget(s);
