@@ -54,7 +54,7 @@ def test_version_and_cipher_are_as_told_and_resumption_is_logged(name, cipher, v
     # a session without tickets cannot be resumed: Pure-FTPd gives none in TLS 1.3
     resumed = {"pure-ftpd": (None, None)}.get(name, (False, True))
     control, data = (Connection(version, cipher, flag) for flag in resumed)
-    assert server.tls_connections(mark) == [control, data, data]
+    assert server.await_tls_connections(3, mark) == [control, data, data]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

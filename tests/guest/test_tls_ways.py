@@ -40,7 +40,7 @@ def test_through_a_proxy(proxy, name, host, servers, certificates, home, kftp, t
         proxy.stop()
     assert same_bytes(home / "down", target / "down") and same_bytes(home / "up", target / "up")
     assert len(proxy.ports()) == 4 and proxy.ports().count(server.port) == 2
-    seen = server.tls_connections(mark)
+    seen = server.await_tls_connections(4, mark)
     assert [connection.resumed for connection in seen] in ([False, True, False, True], [None] * 4)
 
 

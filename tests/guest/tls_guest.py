@@ -44,7 +44,7 @@ def version_of(server):
 def check_connections(server, mark, data):
     """The server has seen one control connection and so many data connections, all of them encrypted as it was set
     up for, and the latter with the session of the former."""
-    seen = server.tls_connections(mark)
+    seen = server.await_tls_connections(1 + data, mark)
     assert [connection.version for connection in seen] == [version_of(server)] * (1 + data)
     assert len({connection.cipher for connection in seen}) == 1
     assert not server.tls.cipher or seen[0].cipher == server.tls.cipher

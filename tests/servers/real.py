@@ -147,6 +147,13 @@ class Server:
         return [Connection.logged(version, cipher, bool(resumed))
                 for version, cipher, resumed in re.findall(self.tls_pattern, self.log_text(mark))]
 
+    def await_tls_connections(self, number, mark=0, seconds=10):
+        """The same, once there are so many: a server's log may lag behind what it has done."""
+        deadline = time.monotonic() + seconds
+        while len(self.tls_connections(mark)) < number and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return self.tls_connections(mark)
+
     def tls_requests(self, mark=0):
         """How many times since mark somebody asked for TLS with AUTH, also if the handshake failed."""
         return self.commands(mark).count("AUTH TLS")
