@@ -150,7 +150,8 @@ def begin_and_cut(transfer, cut, point, delay, kftp, server, network):
     if result.status == 0:  # it had all just before
         return False
     assert in_time, f"failed before it was cut: {result.stderr}"
-    result.assert_failed(cut.status)
+    # when vsftpd's one process is killed, the other may say "500 OOPS" where nothing was asked
+    result.assert_failed(1 if cut.status == 6 and "does not speak FTP" in result.stderr else cut.status)
     assert transfer.sink / "file" not in transfer.sink.iterdir(), "half a file under its final name"
     return True
 
