@@ -510,17 +510,6 @@ int kftp_connection_transfer(
         return r;
 }
 
-int kftp_connection_request(KftpConnection *c, const struct kftp_submit *request, KftpDone *ret, KftpFailure *f) {
-        return kftp_connection_transfer(c, request, NULL, NULL, ret, f);
-}
-
-struct kftp_submit kftp_request(enum kftp_op op, const char *path) {
-        return (struct kftp_submit) {
-                .size = sizeof(struct kftp_submit), .op = op, .fd = -1,
-                .path = (__u64) (uintptr_t) path, .path_len = (__u32) strlen(strempty(path)),
-        };
-}
-
 /* ---- Connections ----------------------------------------------------------------------------- */
 
 int kftp_connection_open(KftpConnection **ret, const KftpUrl *url, const KftpOptions *o, KftpFailure *f) {

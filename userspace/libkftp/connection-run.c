@@ -13,16 +13,6 @@
 #include "format.h"
 #include "methods.h"
 
-struct kftp_submit kftp_request(enum kftp_op op, const char *path) {
-        return (struct kftp_submit) {
-                .size = sizeof(struct kftp_submit),
-                .op = op,
-                .fd = -1,
-                .path = (__u64) (uintptr_t) path,
-                .path_len = (__u32) strlen(strempty(path)),
-        };
-}
-
 void kftp_connection_note_line(KftpConnection *c, const KftpWatch *watch) {
         const KftpSession *s = &c->session;
 
@@ -289,8 +279,4 @@ int kftp_connection_transfer(
                 kftp_failure_set(&c->end, f->class, f->error, f->transient, "%s", f->text);
         kftp_failure_done(&own_failure);
         return r;
-}
-
-int kftp_connection_request(KftpConnection *c, const struct kftp_submit *request, KftpDone *ret, KftpFailure *f) {
-        return kftp_connection_transfer(c, request, NULL, NULL, ret, f);
 }
