@@ -165,6 +165,26 @@ static void test_greeting_230(void **state) {
         session_assert_usable(s);
 }
 
+/* Without TLS, it is what there is to go by: a server that wants no log-in gets no password in clear. */
+static void welcome_without_tls(Conn *c) {
+        peer_say(c, "230 Come in");
+        peer_expect(c, "AUTH TLS");
+        peer_say(c, "500 What?");
+        peer_expect(c, "AUTH SSL");
+        peer_say(c, "500 What?");
+        peer_serve_on(c);
+}
+
+static void test_greeting_230_without_tls(void **state) {
+        Peer *p;
+        Session *s = tls_armed(KFTP_TLS_OPPORTUNISTIC, welcome_without_tls, NULL, &p);
+
+        (void) state;
+        session_expect(s, KFTP_EVENT_CONNECTED);
+        assert_nothing_secret(p);
+        session_assert_usable(s);
+}
+
 /* ---- The caller has said PBSZ and PROT ----------------------------------------------------------------- */
 
 static const char *ask(Lent *l, const char *line) {
@@ -418,6 +438,7 @@ static const struct CMUnitTest tests[] = {
         DEVICE_TEST(test_auth_ssl),
         DEVICE_TEST(test_auth_334),
         DEVICE_TEST(test_greeting_230),
+        DEVICE_TEST(test_greeting_230_without_tls),
         DEVICE_TEST(test_prot_done),
         DEVICE_TEST(test_auth_refused),
         DEVICE_TEST(test_auth_refused_opportunistic),

@@ -199,6 +199,34 @@ static void assert_quiet(Session *s, unsigned ms) {
         assert_int_equal(runner_join(r), -EINTR);
 }
 
+static void agree_and_wait(Conn *c) {
+        peer_may_leave(c);
+        peer_greet(c);
+        peer_expect(c, "AUTH TLS");
+        peer_say(c, "234 Go ahead");
+        peer_until_closed(c);
+}
+
+/* An event that cannot be fetched holds up neither who cancels nor the deadline. */
+static void test_not_fetched(void **state) {
+        (void) state;
+        for (unsigned i = 0; i < 2; i++) {
+                Peer *p = test_peer("127.0.0.1", agree_and_wait, NULL);
+                struct kftp_connect c = tls_connect_to(p, KFTP_TLS_REQUIRED);
+                Session *s;
+
+                c.connect_ms = i == 0 ? 60000 : 1000;
+                s = session_armed(&c);
+                fail_to_fetch(s);
+                if (i == 0)
+                        assert_int_equal(session_cancel(s, KFTP_CANCEL_SESSION, 0), 0);
+                else
+                        sleep_ms(1500);
+                session_expect_closed(s, i == 0 ? -ECANCELED : -ETIMEDOUT);
+                test_peer_finish(p);
+        }
+}
+
 static void speak_in_clear(Conn *c) {
         peer_may_leave(c);
         peer_greet(c);
@@ -486,6 +514,7 @@ static void test_data_deadline(void **state) {
 static const struct CMUnitTest tests[] = {
         DEVICE_TEST(test_descriptor),
         DEVICE_TEST(test_not_lost),
+        DEVICE_TEST(test_not_fetched),
         DEVICE_TEST(test_never_fetched),
         DEVICE_TEST(test_control_is_left_alone),
         DEVICE_TEST(test_answer_wakes),
