@@ -11,7 +11,7 @@
 #define KFTP_TEST_DEVICE "/dev/kftp"
 
 static inline bool line_matches(const char *line, const char *pattern) {
-        return fnmatch(pattern, line, 0) == 0;
+        return fnmatch(pattern, line, FNM_EXTMATCH) == 0;
 }
 
 /* Ends the threads that are still in RUN; closes all sessions. */
