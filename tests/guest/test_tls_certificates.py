@@ -4,7 +4,7 @@ sent; what lets them pass does; and the certificates that a server wants of its 
 import pytest
 
 from servers.real import ALL
-from support import names, same_bytes, write_pattern
+from support import names, same_bytes, wait_until, write_pattern
 from tls_guest import Settings, check_connections, first_in_fast, needs_tls, settings
 
 pytestmark = needs_tls
@@ -67,6 +67,9 @@ def test_a_bad_certificate_is_refused(name, wrong, with_certificate, certificate
     failed = download(server, f"--ca={certificates.ca}", retries=3)
     check_refused(failed, server, mark, target)
     assert WRONG[wrong] in failed.stderr
+    # where there is something to be seen, this log shows it
+    download(server, "--insecure").assert_done()
+    wait_until(lambda: any(line.startswith("USER") for line in server.commands(mark)), "the server's log has no USER")
 
 
 @pytest.mark.parametrize("wrong", first_in_fast(["self-signed", "wrong-host", "expired", "not-yet-valid", "unknown-authority"]))
