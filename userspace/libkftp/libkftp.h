@@ -447,6 +447,170 @@ int kftp_client_cat(KftpClient *c, const KftpUrl *url, int fd, const KftpPart *p
 /* As kftp_client_get, of a part, or with the ends of lines translated. A later call cannot go on from what is left. */
 int kftp_client_get_part(KftpClient *c, const KftpUrl *url, const char *dest, const KftpPart *part, KftpResult *ret);
 
+/* ---- Mirrors --------------------------------------------------------------------------------- */
+
+/*
+ * A mirror makes one tree, the target, like another one, the source; one of them is a directory on a server, the other
+ * one here. Directory by directory both sides are listed and compared, and what differs is transferred, by several
+ * sessions at once. Paths of events and filters are relative to both trees, without a slash at their begin.
+ */
+
+/* What a path has to be like to take part. Patterns and expressions are matched against paths. */
+typedef struct KftpFilter KftpFilter;
+
+enum kftp_filter_kind {
+        KFTP_FILTER_INCLUDE = 0,        /* a glob: files that match none, if there are any, are left out */
+        KFTP_FILTER_EXCLUDE,            /* a glob; one that ends in a slash is for directories */
+        KFTP_FILTER_INCLUDE_REGEX,      /* extended regular expressions (POSIX) */
+        KFTP_FILTER_EXCLUDE_REGEX,
+};
+
+int kftp_filter_new(KftpFilter **ret);
+void kftp_filter_free(KftpFilter *f);           /* NULL is fine */
+/*
+ * A glob without a slash is matched against the last part of a path, one with a slash against the whole: "*" and "?" do
+ * not match a slash then, "**" does. Exclusion wins over inclusion, whatever the order. -EINVAL, with an allocated
+ * sentence in *reason (may be NULL), if text is no such pattern.
+ */
+int kftp_filter_add(KftpFilter *f, enum kftp_filter_kind kind, const char *text, char **reason);
+
+enum kftp_symlinks {
+        KFTP_SYMLINKS_DEFAULT = 0,      /* COPY of a download; FOLLOW of an upload, as FTP cannot make links */
+        KFTP_SYMLINKS_SKIP,
+        KFTP_SYMLINKS_FOLLOW,           /* what the link points to stands in its place */
+        KFTP_SYMLINKS_COPY,             /* the link itself; one that points out of the tree is refused */
+};
+
+/* What tells that two files of the same size are the same. */
+enum kftp_compare {
+        KFTP_COMPARE_TIME = 0,
+        KFTP_COMPARE_SIZE,              /* the size alone */
+        KFTP_COMPARE_HASH,              /* the server's hash of it; time where the server has none */
+};
+
+enum kftp_mirror_action {
+        KFTP_MIRROR_LIST = 0,           /* a directory was listed; an event only if that failed */
+        KFTP_MIRROR_GET,
+        KFTP_MIRROR_PUT,
+        KFTP_MIRROR_LINK,               /* a symbolic link was made */
+        KFTP_MIRROR_MKDIR,
+        KFTP_MIRROR_SET,                /* time or permissions of what is the same otherwise */
+        KFTP_MIRROR_DELETE,             /* from the target */
+        KFTP_MIRROR_RMDIR,              /* from the target */
+        KFTP_MIRROR_MOVED,              /* the source was removed after it had been transferred */
+        KFTP_MIRROR_REFUSE,             /* an entry that is not touched, and why is in the failure */
+};
+
+/* "get", "put", ...: for JSON and logs. */
+const char *kftp_mirror_action_name(enum kftp_mirror_action a);
+
+typedef struct KftpMirrorEvent {
+        enum kftp_mirror_action action;
+        bool planned;                   /* with dry_run: it would be done */
+        unsigned session;               /* from 1; 0: none */
+        const char *path;               /* bytes as they are on the server or on the disk */
+        const char *local;              /* absolute path */
+        const char *remote;             /* path on the server */
+        const char *why;                /* "new", "size", "time", "hash", "type", ...; may be NULL */
+        const char *target;             /* of a link; else NULL */
+        uint64_t size;                  /* as listed; or KFTP_SIZE_UNKNOWN */
+        int64_t mtime;                  /* as listed; or KFTP_MTIME_UNKNOWN */
+        const KftpResult *result;       /* of what was done; its failure tells whether it was. Never NULL */
+} KftpMirrorEvent;
+
+#define KFTP_MIRROR_SESSIONS_MAX 64U
+
+/* What one session does at the moment. */
+typedef struct KftpMirrorSession {
+        bool listing;                   /* a directory, which is path then */
+        char *path;                     /* NULL: nothing */
+        KftpProgress progress;          /* of the file, or of the segment */
+} KftpMirrorSession;
+
+typedef struct KftpMirrorProgress {
+        uint64_t directories;           /* compared */
+        uint64_t directories_left;      /* known, and not yet compared */
+        uint64_t files;                 /* found in the source and taken by the filter */
+        uint64_t unchanged;
+        uint64_t transferred;
+        uint64_t transfers_left;        /* known, and not yet done; more may be found while directories are left */
+        uint64_t bytes;                 /* received or sent so far */
+        uint64_t bytes_left;            /* of the transfers left and under way, as far as sizes are known */
+        uint64_t deleted;
+        uint64_t failed;                /* refused included */
+        uint64_t usec;                  /* since the begin */
+        unsigned sessions_n;
+        const KftpMirrorSession *sessions;
+} KftpMirrorProgress;
+
+/* Zero means the default. Strings are borrowed for the duration of the call. */
+typedef struct KftpMirrorOptions {
+        bool upload;                    /* from here to the server */
+        bool dry_run;                   /* nothing is changed, on either side */
+        bool delete;                    /* remove from the target what the source does not have */
+        bool newer;                     /* transfer only what is newer than the target's, or not there */
+        bool move;                      /* remove from the source what was transferred, or is the same */
+        bool permissions;               /* the target's are to be those of the source */
+        bool no_times;                  /* the target's times are left as they come */
+        enum kftp_symlinks symlinks;
+        enum kftp_compare compare;
+        const KftpFilter *filter;       /* NULL: everything */
+        uint64_t min_size;
+        uint64_t max_size;              /* 0: no limit */
+        uint64_t min_age;               /* seconds: files that are older; 0: no limit */
+        uint64_t max_age;               /* seconds: files that are younger; 0: no limit */
+        unsigned max_depth;             /* 1: no directories below; 0: no limit */
+        unsigned shard;                 /* only paths of which kftp_shard() is this one, */
+        unsigned shards;                /* of so many; 0: all */
+        unsigned parallel;              /* files at a time, at most KFTP_MIRROR_SESSIONS_MAX; 0: KFTP_PARALLEL_DEFAULT */
+        unsigned segments;              /* parts of a large file that are fetched at a time; 0 or 1: whole */
+        uint64_t segment_size;          /* files from twice this on are large; 0: KFTP_SEGMENT_SIZE_DEFAULT */
+        const char *state_directory;    /* where it is kept how far an interrupted mirror came; NULL: nowhere */
+        /* Called by one thread at a time, but by others than the caller's. */
+        void (*event)(void *userdata, const KftpMirrorEvent *e);
+        void (*progress)(void *userdata, const KftpMirrorProgress *p);
+        void *userdata;
+} KftpMirrorOptions;
+
+#define KFTP_PARALLEL_DEFAULT 4U
+#define KFTP_SEGMENT_SIZE_DEFAULT (UINT64_C(16) << 20)
+
+typedef struct KftpMirrorResult {
+        uint64_t directories;           /* of the source, compared */
+        uint64_t files;                 /* of the source, taken by the filter; links too */
+        uint64_t unchanged;
+        uint64_t transferred;           /* or, with dry_run, would be */
+        uint64_t deleted;               /* from the target, directories included */
+        uint64_t moved;                 /* from the source */
+        uint64_t refused;               /* of failed: names and links that are not safe */
+        uint64_t failed;                /* each of them was an event */
+        uint64_t left;                  /* known, but not tried, as the mirror was stopped */
+        uint64_t bytes;
+        uint64_t usec;
+        unsigned sessions;              /* at the most at a time */
+        struct kftp_addr peer;
+        KftpTlsState tls;
+        KftpFailure failure;            /* class KFTP_CLASS_SOME_FAILED: of single files; others: what stopped it */
+} KftpMirrorResult;
+
+/*
+ * Makes the target like the source: url is the directory on the server, path the one here; the target is made if it is not
+ * there, its parent has to be. Single files that fail do not stop the rest. Without a failure of any, 0; else -errno with
+ * ret->failure. ret is always filled; free it with kftp_mirror_result_done.
+ *
+ * options are those of each session; its callbacks are called as those of mirror are.
+ */
+int kftp_mirror(const KftpUrl *url, const char *path, const KftpOptions *options, const KftpMirrorOptions *mirror, KftpMirrorResult *ret);
+void kftp_mirror_result_done(KftpMirrorResult *r);
+
+/*
+ * The part of a tree that path, relative to its root, belongs to: 0 to shards - 1, the same on every machine and in every
+ * version. kftp(1) says how it is computed.
+ */
+unsigned kftp_shard(const char *path, unsigned shards);
+/* "I/N"; -EINVAL with an allocated sentence in *reason (may be NULL). */
+int kftp_shard_parse(const char *text, unsigned *shard, unsigned *shards, char **reason);
+
 /* ---- Proxies --------------------------------------------------------------------------------- */
 
 /*

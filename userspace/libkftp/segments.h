@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "fetch.h"
+
+/*
+ * A large file received in parts, by several clients at a time, into one temporary file. A map of the parts that
+ * are there is kept beside it, so that a later call goes on with the others. All calls but open and close may be
+ * made by several threads at once, each with a client of its own.
+ */
+typedef struct KftpSegments KftpSegments;
+
+/*
+ * Asks c's server for size and time of the file, opens the temporary file and takes up what is there. What fetch and url
+ * point to is copied, but directory_fd is to stay open. -EOPNOTSUPP, not a failure of the file: it cannot be fetched in
+ * parts (the server does not tell its size, or it is too small).
+ */
+int kftp_segments_open(KftpSegments **ret, KftpClient *c, const KftpUrl *url, const KftpFetch *fetch, uint64_t segment_size, KftpFailure *f);
+
+/* Fetches parts until none is left that nobody fetches. 0, or -errno with *f: others may go on with what it leaves. */
+int kftp_segments_fetch(KftpSegments *s, KftpClient *c, KftpFailure *f);
+
+/* All that fetched have come back. Compares, syncs, sets, renames if all parts are there; else keeps what there is for a later call. */
+int kftp_segments_finish(KftpSegments *s, KftpClient *c, KftpResult *ret);
+void kftp_segments_close(KftpSegments *s);      /* NULL is fine */
