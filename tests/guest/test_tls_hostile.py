@@ -2,6 +2,7 @@
 """Servers that misbehave around TLS: records that are no data, odd records, broken handshakes. What the FTP guide's rows
 say of TLS is in test_guide_tls.py, attackers on the way in test_tls_relay.py, the traps of kernel TLS in
 test_tls_traps.py."""
+import select
 import time
 
 import pytest
@@ -300,3 +301,73 @@ def test_a_data_connection_with_another_certificate(certificates, secure):
     def other(session, connection):
         return TlsSocket(connection, Tls(certificates.bad["self-signed"]).context()).handshake()
     secure.get({"TLS-DATA": other}, status=(6, 10), tls=secure.tls(resume=False))
+
+
+# ---- servers that ask for a certificate, and hang up without a word
+
+def at_certificate(end):
+    """What the client answers to the server's part of the handshake is there, and not read."""
+    def wire(connection, data):
+        connection.sendall(data)
+        assert select.select([connection], [], [], 30)[0], "no answer"
+        raise ConnectionResetError
+
+    def shake(session, connection):
+        try:
+            TlsSocket(connection, session.tls, wire).handshake()
+        finally:
+            end(session, "")
+    return {"TLS": shake}
+
+
+def after_handshake(end):
+    def shake(session, connection):
+        TlsSocket(connection, session.tls).handshake()
+        end(session, "")
+        raise ConnectionResetError
+    return {"TLS": shake}
+
+
+def at_PBSZ(end):
+    return {"PBSZ": end}
+
+
+def at_USER(end):
+    return {"USER": end}
+
+
+ENDS = each("end", [reset, cut], quick=2)
+GIVEN = each("given", [False, True], ids=["none", "given"], quick=2)
+
+
+@each("moment", [at_certificate, after_handshake, at_PBSZ], quick=3)
+@GIVEN
+@ENDS
+@each("version", ["1.3", "1.2"], quick=2)
+def test_hung_up_on_the_certificate(version, end, given, moment, certificates, secure):
+    """It is most likely about that, and nothing that passes; whether an alert would have come is for the server to say."""
+    ours = [f"--cert={certificates.client.pem}"] if given else []
+    failed = secure.fail(10, moment(end), *ours, retries=3, tls=secure.tls(version=version, asks_for=certificates.ca))
+    assert len(failed.server.sessions) == 1, "tried again"
+    assert ("seems not to accept this one" if given else "--cert=FILE") in failed.stderr
+
+
+@pytest.mark.parametrize("implicit", [True, False], ids=["implicit", "explicit"])
+def test_hung_up_instead_of_the_first_reply(implicit, certificates, secure):
+    replies = {"": cut} if implicit else {"PBSZ": cut}
+    failed = secure.fail(10, replies, tls=secure.tls(implicit=implicit, asks_for=certificates.ca))
+    assert "--cert=FILE" in failed.stderr
+
+
+@each("moment", [at_USER, lambda end: {"PROT": end}], ids=["USER", "PROT"], quick=2)
+@ENDS
+def test_hung_up_later_is_not_about_the_certificate(end, moment, certificates, secure):
+    """The server has answered after the handshake: it was content. This may pass."""
+    failed = secure.fail(6, moment(end), tls=secure.tls(asks_for=certificates.ca))
+    assert "certificate" not in failed.stderr
+
+
+@GIVEN
+def test_a_server_that_asks_and_is_content(given, certificates, secure):
+    ours = [f"--cert={certificates.client.pem}"] if given else []
+    secure.get(None, *ours, tls=secure.tls(asks_for=certificates.ca))

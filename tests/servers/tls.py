@@ -20,12 +20,14 @@ class Tls:
     can resume the session of its own control connection, and of no other."""
 
     def __init__(self, certificate, implicit=False, version=None, ciphers=None, tickets=2, resume=True, wire=None,
-                 data_wire=None):
+                 data_wire=None, asks_for=None):
         """certificate: of certificates.py. version: "1.2" or "1.3", else both. tickets: how many are sent after a
         handshake of TLS 1.3. resume: whether data connections must resume the session, else they may. ciphers: of
-        TLS 1.2. wire, data_wire: see above."""
+        TLS 1.2. wire, data_wire: see above. asks_for: the authority of clients' certificates, which are asked for; who
+        has none is none the less let in."""
         self.certificate, self.implicit, self.version, self.ciphers = certificate, implicit, version, ciphers
         self.tickets, self.resume, self.wire, self.data_wire = tickets, resume, wire, data_wire
+        self.asks_for = asks_for
 
     def context(self):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -36,6 +38,9 @@ class Tls:
         context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # else a FIN is as good as close_notify
         if self.ciphers:
             context.set_ciphers(self.ciphers)
+        if self.asks_for:
+            context.load_verify_locations(self.asks_for)
+            context.verify_mode = ssl.CERT_OPTIONAL
         context.keylog_filename = tempfile.NamedTemporaryFile(prefix="keys-", delete=False).name
         return context
 

@@ -122,18 +122,59 @@ static void converse(TestServer *s, gnutls_session_t session) {
         if (s->behaviour == TEST_GREETS && !say(session, s->greeting))
                 return;
         for (unsigned i = 0; s->behaviour == TEST_TALKS && i < ELEMENTS(s->replies); i++)
-                if (!hear(s, session, text, sizeof(text)) || !say(session, s->replies[i] ?: "200 Fine\r\n"))
+                if (!hear(s, session, text, sizeof(text)) || (s->replies[i] && streq(s->replies[i], TEST_NO_REPLY))
+                    || !say(session, s->replies[i] ?: "200 Fine\r\n"))
                         return;
         while (hear(s, session, text, sizeof(text)) && say(session, text))
                 ;
 }
 
 static int ask_for_certificate(const TestServer *s, gnutls_session_t session, gnutls_certificate_credentials_t credentials) {
+        if (s->asks)
+                gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
         if (!s->client_ca)
                 return 0;
         gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
         gnutls_session_set_verify_cert(session, NULL, 0);
         return gnutls_certificate_set_x509_trust(credentials, &s->client_ca->crt, 1);
+}
+
+static int fail_at_certificate(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming, const gnutls_datum_t *message) {
+        (void) session;
+        (void) type;
+        (void) when;
+        (void) message;
+        return incoming ? GNUTLS_E_CERTIFICATE_ERROR : 0;
+}
+
+static ssize_t push(gnutls_transport_ptr_t server, const void *data, size_t n) {
+        TestServer *s = server;
+
+        s->flight = true;
+        return send(s->fd, data, n, MSG_NOSIGNAL);
+}
+
+static ssize_t pull(gnutls_transport_ptr_t server, void *data, size_t n) {
+        TestServer *s = server;
+
+        if (!s->flight)
+                return recv(s->fd, data, n, 0);
+        errno = ECONNRESET;
+        return -1;
+}
+
+static void set_moment(TestServer *s, gnutls_session_t session) {
+        if (s->behaviour == TEST_HANGS_UP_AT_CERTIFICATE)
+                gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CERTIFICATE_PKT, GNUTLS_HOOK_POST, fail_at_certificate);
+        if (s->behaviour != TEST_HANGS_UP_AT_FLIGHT)
+                return;
+        gnutls_transport_set_ptr(session, s);
+        gnutls_transport_set_push_function(session, push);
+        gnutls_transport_set_pull_function(session, pull);
+}
+
+static bool says_why(const TestServer *s) {
+        return s->behaviour != TEST_HANGS_UP_AT_FLIGHT && s->behaviour != TEST_HANGS_UP_AT_CERTIFICATE;
 }
 
 static void shake(TestServer *s, gnutls_session_t session) {
@@ -148,7 +189,8 @@ static void shake(TestServer *s, gnutls_session_t session) {
         if (gnutls_server_name_get(session, s->name, &n, &type, 0) < 0)
                 s->name[0] = '\0';
         if (s->handshake < 0) {
-                (void) gnutls_alert_send_appropriate(session, s->handshake);
+                if (says_why(s))
+                        (void) gnutls_alert_send_appropriate(session, s->handshake);
                 return;
         }
         s->resumed = gnutls_session_is_resumed(session);
@@ -169,6 +211,7 @@ static void serve_tls(TestServer *s) {
         gnutls_transport_set_int(session, s->fd);
         if (!s->no_tickets)
                 gnutls_session_ticket_enable_server(session, &tickets);
+        set_moment(s, session);
         if (ask_for_certificate(s, session, credentials) >= 0)
                 shake(s, session);
         gnutls_deinit(session);
@@ -190,8 +233,29 @@ static void *run(void *userdata) {
         default:
                 serve_tls(s);
         }
-        (void) shutdown(s->fd, SHUT_RDWR);
+        if (s->resets)
+                s->fd = safe_close(s->fd);
+        else
+                (void) shutdown(s->fd, SHUT_RDWR);
+        s->ended = true;
         return NULL;
+}
+
+/* The first one's end is a RST. */
+static void tcp_pair(int fds[2]) {
+        struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        socklen_t n = sizeof(address);
+        int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_int_equal(bind(listening, (struct sockaddr *) &address, n), 0);
+        assert_int_equal(listen(listening, 1), 0);
+        assert_int_equal(getsockname(listening, (struct sockaddr *) &address, &n), 0);
+        fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(fds[1], (struct sockaddr *) &address, n), 0);
+        fds[0] = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+        assert_true(fds[0] >= 0);
+        close(listening);
+        assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_LINGER, &(struct linger) { .l_onoff = 1 }, sizeof(struct linger)), 0);
 }
 
 int test_server_start(TestServer *s) {
@@ -203,7 +267,11 @@ int test_server_start(TestServer *s) {
         s->name[0] = s->said[0] = '\0';
         s->resumed = false;
         s->alert = 0;
-        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+        s->ended = s->flight = false;
+        if (s->resets)
+                tcp_pair(fds);
+        else
+                assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
         assert_true(fcntl(fds[1], F_SETFL, O_NONBLOCK) >= 0);
         s->fd = fds[0];
         assert_int_equal(pthread_create(&s->thread, NULL, run, s), 0);

@@ -39,13 +39,20 @@ typedef enum TestBehaviour {
         TEST_ECHOES,                    /* a data connection */
         TEST_IS_SILENT,
         TEST_TALKS_GARBAGE,
-        TEST_HANGS_UP,
+        TEST_HANGS_UP,                  /* when the handshake is done */
+        TEST_HANGS_UP_AT_FLIGHT,        /* when it has said its part, before it hears the client's */
+        TEST_HANGS_UP_AT_CERTIFICATE,   /* when it has the client's */
 } TestBehaviour;
+
+/* As a reply: it hangs up instead. */
+#define TEST_NO_REPLY ""
 
 typedef struct TestServer {
         TestBehaviour behaviour;
         TestCertificate *certificate;
         TestCertificate *client_ca;       /* clients need a certificate by it */
+        bool asks;                      /* clients for a certificate, and says nothing to what it gets */
+        bool resets;                    /* over TCP: what ends the connection is a RST */
         const char *priority;           /* NULL: NORMAL */
         bool no_tickets;
         const char *greeting;
@@ -56,6 +63,8 @@ typedef struct TestServer {
         unsigned alert;                 /* that has come; 0: none */
         char name[64];                  /* SNI */
         char said[256];                 /* by the client, records joined by "|" */
+        _Atomic bool ended;             /* it has hung up */
+        bool flight;                    /* it has said its part of the handshake */
 
         int fd;
         pthread_t thread;

@@ -31,6 +31,7 @@ static int receive(KftpTlsPeer *p, Input *in) {
                 int r;
 
                 if (n > 0) {
+                        p->answered = true;
                         in->n += (size_t) n;
                         return 0;
                 }
@@ -55,8 +56,8 @@ static int send_line(KftpTlsPeer *p, const char *line) {
         ssize_t sent;
 
         tell(p, true, line, strlen(line));
-        /* A call that had to wait is repeated as it was. Why a server has hung up is in what it said before. */
-        while ((sent = gnutls_record_send(p->session, text, (size_t) n)) < 0 && sent != GNUTLS_E_PUSH_ERROR) {
+        /* A call that had to wait is repeated as it was. */
+        while ((sent = gnutls_record_send(p->session, text, (size_t) n)) < 0) {
                 r = kftp_tls_wait_or_fail(p, (int) sent);
                 if (r != 0)
                         return r;

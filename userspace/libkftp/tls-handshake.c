@@ -15,6 +15,9 @@
 #define RECORD_FIRST 20
 #define RECORD_LAST 23
 
+#define ASKED_FOR_CERTIFICATE \
+        "; it has asked for a certificate of ours: --cert=FILE and --key=FILE (in a job file CertificateFile= and KeyFile=)"
+
 const char *kftp_tls_where(const KftpTlsPeer *p, char *buffer, size_t n) {
         (void) snprintf(buffer, n, "%s%s", p->channel == KFTP_ROLE_DATA ? "the data connection to " : "", p->tls->remote);
         return buffer;
@@ -85,6 +88,46 @@ int kftp_tls_wait(KftpTlsPeer *p) {
         }
 }
 
+/* ---- Sending ----------------------------------------------------------------------------------- */
+
+/*
+ * Why a server has hung up is in what it said before, an alert for example. It is there to be read although nothing
+ * can be sent any more, so that is left for reading to find out.
+ */
+ssize_t kftp_tls_push(gnutls_transport_ptr_t peer, const giovec_t *parts, int n) {
+        KftpTlsPeer *p = peer;
+        struct msghdr message = { .msg_iov = (struct iovec *) parts, .msg_iovlen = (size_t) n };
+        ssize_t sent = sendmsg(p->fd, &message, MSG_NOSIGNAL);
+
+        if (sent >= 0 || (errno != ECONNRESET && errno != EPIPE))
+                return sent;
+        p->deaf = true;
+        sent = 0;
+        for (int i = 0; i < n; i++)
+                sent += (ssize_t) parts[i].iov_len;
+        return sent;
+}
+
+ssize_t kftp_tls_pull(gnutls_transport_ptr_t peer, void *data, size_t n) {
+        KftpTlsPeer *p = peer;
+
+        return recv(p->fd, data, n, 0);
+}
+
+/* What comes is of no use, as nothing can be answered, but for how it ends. */
+static int hear_out(KftpTlsPeer *p) {
+        char data[4096];
+        ssize_t n;
+        int r = 0;
+
+        while (r == 0) {
+                n = gnutls_record_recv(p->session, data, sizeof(data));
+                if (n <= 0)
+                        r = kftp_tls_wait_or_fail(p, n == 0 ? GNUTLS_E_SESSION_EOF : (int) n);
+        }
+        return r;
+}
+
 /* ---- What went wrong --------------------------------------------------------------------------- */
 
 const char *kftp_tls_alert_name(unsigned alert) {
@@ -108,11 +151,15 @@ static bool is_about_our_certificate(unsigned alert) {
         }
 }
 
+static bool is_asked_for_certificate(const KftpTlsPeer *p) {
+        return gnutls_certificate_client_get_request_status(p->session) != 0;
+}
+
 static const char *alert_advice(const KftpTlsPeer *p, unsigned alert) {
-        bool asked = gnutls_certificate_client_get_request_status(p->session) != 0;
+        bool asked = is_asked_for_certificate(p);
 
         if (asked && !p->tls->options->certificate_file)
-                return "; it has asked for a certificate of ours: --cert=FILE and --key=FILE (in a job file CertificateFile= and KeyFile=)";
+                return ASKED_FOR_CERTIFICATE;
         if (asked && is_about_our_certificate(alert))
                 return "; it does not accept our certificate";
         switch (alert) {
@@ -133,7 +180,15 @@ static int alerted(const KftpTlsPeer *p) {
                              kftp_tls_alert_name(alert), alert, alert_advice(p, alert));
 }
 
+/*
+ * Who does not like our certificate, or has got none, need not say so. That it was accepted shows in the first answer
+ * behind the handshake; and before there are data connections it has been.
+ */
 static int closed(const KftpTlsPeer *p) {
+        if (p->channel == KFTP_ROLE_CONTROL && !p->answered && is_asked_for_certificate(p))
+                return kftp_tls_fail(p, KFTP_CLASS_TLS, -ECONNABORTED, false, "the server has closed the connection during the TLS handshake%s",
+                                     p->tls->options->certificate_file
+                                     ? "; it has asked for a certificate of ours, and seems not to accept this one" : ASKED_FOR_CERTIFICATE);
         return kftp_tls_fail(p, KFTP_CLASS_NETWORK, -ECONNRESET, true, "the server has closed the connection during the TLS handshake");
 }
 
@@ -193,5 +248,6 @@ int kftp_tls_handshake(KftpTlsPeer *p) {
                 if (r != 0)
                         return r;
         }
-        return 0;
+        /* The control connection is read from anyway. */
+        return p->deaf && p->channel == KFTP_ROLE_DATA ? hear_out(p) : 0;
 }

@@ -22,6 +22,8 @@ typedef struct KftpTlsPeer {
         uint64_t deadline;
         int first_byte;                 /* that came from the server; -1: none yet */
         int broken;                     /* what wait->serve has returned */
+        bool deaf;                      /* the server does not get what is sent */
+        bool answered;                  /* the server has said something behind the handshake */
 } KftpTlsPeer;
 
 /* What may wait returns 0, one of these, or -errno: then it has failed, and tls->failure says why, unless cancelled. */
@@ -43,6 +45,10 @@ int kftp_tls_wait(KftpTlsPeer *p);
 int kftp_tls_wait_or_fail(KftpTlsPeer *p, int error);
 
 int kftp_tls_handshake(KftpTlsPeer *p);
+
+/* The session's transport; peer is the KftpTlsPeer. */
+ssize_t kftp_tls_push(gnutls_transport_ptr_t peer, const giovec_t *parts, int n);
+ssize_t kftp_tls_pull(gnutls_transport_ptr_t peer, void *data, size_t n);
 
 /* What the control connection says before the kernel takes it over: tls-control.c. */
 int kftp_tls_exchange(KftpTlsPeer *p, struct kftp_tls *answer, char pending[KFTP_MAX_LINE]);

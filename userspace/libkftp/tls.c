@@ -66,13 +66,15 @@ static int set_priorities(gnutls_session_t session, const KftpTlsOptions *o) {
 static int session_new(KftpTlsPeer *p) {
         KftpTls *t = p->tls;
         /* A certificate that was named is meant to be shown, whatever the server says it would like. */
-        unsigned flags = GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | (t->options->certificate_file ? GNUTLS_FORCE_CLIENT_CERT : 0);
+        unsigned flags = GNUTLS_CLIENT | GNUTLS_NONBLOCK | (t->options->certificate_file ? GNUTLS_FORCE_CLIENT_CERT : 0);
         int r = gnutls_init(&p->session, flags);
 
         if (r < 0)
                 return r;
         gnutls_session_set_ptr(p->session, p);
-        gnutls_transport_set_int(p->session, p->fd);
+        gnutls_transport_set_ptr(p->session, p);
+        gnutls_transport_set_vec_push_function(p->session, kftp_tls_push);
+        gnutls_transport_set_pull_function(p->session, kftp_tls_pull);
         gnutls_session_set_verify_function(p->session, kftp_tls_verify);
         r = set_priorities(p->session, t->options);
         if (r >= 0)
