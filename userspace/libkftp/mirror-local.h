@@ -10,7 +10,7 @@
 typedef struct MirrorLocal {
         int root_fd;
         char *root;                     /* absolute path, for messages */
-        bool follow;                    /* links that stay in the tree are gone through: of a source */
+        bool follow;                    /* links that stay in the tree are gone through: of a source; absolute ones never stay */
         bool follow_out;                /* and those that lead out of it */
 } MirrorLocal;
 
@@ -32,13 +32,17 @@ int mirror_local_file(const MirrorLocal *l, const char *path, KftpFailure *f);
  */
 int mirror_local_scan(const MirrorLocal *l, const char *path, int directory_fd, MirrorList *ret, KftpFailure *f);
 
-/* Changes of one name in an open directory; path is that of the entry in the tree, for messages. */
+/*
+ * Changes of one name in an open directory; path is that of the entry in the tree, for messages. A directory that is there
+ * already is made.
+ */
 int mirror_local_mkdir(const MirrorLocal *l, int directory_fd, const char *path, KftpFailure *f);
 /* Takes the place of what is there, unless that is a directory. mtime may be unknown. */
 int mirror_local_link(const MirrorLocal *l, int directory_fd, const char *path, const char *target, int64_t mtime, KftpFailure *f);
 /* A file or link, or an empty directory. What is not there is removed. */
 int mirror_local_remove(const MirrorLocal *l, int directory_fd, const char *path, bool directory, KftpFailure *f);
-/* Of a file or a directory, never of what a link points to. mtime and mode may be unknown. */
+/* Of a file or a directory ("": the tree itself, in which case directory_fd is that), never of what a link points to. mtime and
+ * mode may be unknown; of mode read, write and execute alone are set. */
 int mirror_local_set(const MirrorLocal *l, int directory_fd, const char *path, int64_t mtime, uint32_t mode, KftpFailure *f);
 /* Whether the file system takes the name for another one that is there: it is found, but no entry is called so. 1, 0, -errno. */
 int mirror_local_collides(int directory_fd, const char *name);
