@@ -6,13 +6,12 @@
  */
 
 #include <fcntl.h>
-#include <jansson.h>
 #include <sys/stat.h>
 
 #include "partial-state.h"
 #include "util.h"
 
-#define STATE_VERSION 1
+#define STATE_VERSION 1                 /* 2: a map of segments, which is none of this */
 #define STATE_MAX (64 * 1024)
 
 /* A state that somebody else left there could make us go on behind a hole. */
@@ -23,7 +22,7 @@ static bool is_ours(const KftpPartial *p, int fd) {
                 && state.st_uid == temporary.st_uid && state.st_size <= STATE_MAX;
 }
 
-static int read_state(const KftpPartial *p, json_t **ret) {
+int kftp_partial_state_read(const KftpPartial *p, json_t **ret) {
         _cleanup_free_ char *buffer = NULL;
         _cleanup_close_ int fd = -1;
         ssize_t n;
@@ -50,7 +49,7 @@ int kftp_partial_state_load(KftpPartial *p) {
         int r, version;
         struct stat st;
 
-        r = read_state(p, &root);
+        r = kftp_partial_state_read(p, &root);
         if (r <= 0)
                 return r;
         if (json_unpack(root, "{s:i, s:s, s:I, s:I, s:I}", "version", &version, "url", &url,
@@ -68,16 +67,9 @@ int kftp_partial_state_load(KftpPartial *p) {
         return 1;
 }
 
-int kftp_partial_state_save(const KftpPartial *p) {
-        json_auto_t *root = NULL;
+int kftp_partial_state_write(const KftpPartial *p, const json_t *root) {
         _cleanup_close_ int fd = -1;
         int r;
-
-        root = json_pack("{s:i, s:s, s:I, s:I, s:I}", "version", STATE_VERSION, "url", p->identity,
-                         "size", (json_int_t) p->remote_size, "mtime", (json_int_t) p->remote_mtime,
-                         "synced", (json_int_t) p->synced);
-        if (!root)
-                return -ENOMEM;
 
         /* What is left of an earlier attempt at writing it was never looked at. */
         (void) unlinkat(p->directory_fd, p->names.state_new, 0);
@@ -95,6 +87,15 @@ int kftp_partial_state_save(const KftpPartial *p) {
         }
         (void) unlinkat(p->directory_fd, p->names.state_new, 0);
         return r;
+}
+
+int kftp_partial_state_save(const KftpPartial *p) {
+        json_auto_t *root = NULL;
+
+        root = json_pack("{s:i, s:s, s:I, s:I, s:I}", "version", STATE_VERSION, "url", p->identity,
+                         "size", (json_int_t) p->remote_size, "mtime", (json_int_t) p->remote_mtime,
+                         "synced", (json_int_t) p->synced);
+        return root ? kftp_partial_state_write(p, root) : -ENOMEM;
 }
 
 int kftp_partial_state_remove(const KftpPartial *p) {
