@@ -287,6 +287,8 @@ static void test_newer(void **state) {
                 { "upload within the minute", RULES(NEWER, .upload = true), HERE(5, T + 59), FILE_(5, T, 60), MIRROR_SAME, NULL },
                 { "upload to a forgetful one", RULES(NEWER, FORGETFUL), HERE(5, T + 59), FILE_(5, T, 60), MIRROR_SAME, NULL },
                 { "in some zone", RULES(NEWER, .zoneless = true), FILE_(6, T + HOUR, 60), HERE(5, T), MIRROR_ASK_TIME, "time" },
+                { "in all zones but one", RULES(NEWER, .zoneless = true), FILE_(6, T + 14 * HOUR, 60), HERE(5, T), MIRROR_ASK_TIME, "time" },
+                { "the same in one zone", RULES(NEWER, .zoneless = true), FILE_(6, T - 14 * HOUR - 59, 60), HERE(5, T), MIRROR_SAME, NULL },
                 { "in any zone", RULES(NEWER, .zoneless = true), FILE_(5, T + 15 * HOUR, 60), HERE(5, T), MIRROR_TRANSFER, "time" },
                 { "in none", RULES(NEWER, .zoneless = true), FILE_(6, T - 15 * HOUR, 60), HERE(5, T), MIRROR_SAME, NULL },
                 { "in its zone", RULES(NEWER, .zoneless = true, CLOCK(1, HOUR)), FILE_(6, T + HOUR, 60), HERE(5, T), MIRROR_SAME, NULL },
