@@ -16,5 +16,14 @@ typedef struct KftpFetch {
         bool must_be_new;               /* the final name must not be there: -EEXIST */
 } KftpFetch;
 
-/* As kftp_client_get; what is to be set is so before the file gets its name. The directory is not synced. */
+/*
+ * As kftp_client_get; what is to be set is so before the file gets its name. The directory is not synced. A symbolic link
+ * of that name is replaced, and not gone through.
+ */
 int kftp_client_fetch(KftpClient *c, const KftpUrl *url, const KftpFetch *fetch, KftpResult *ret);
+
+/*
+ * Gives the received file fd its time and permissions, as far as fetch says; mtime is MDTM's, or unknown. Of the permissions
+ * read, write and execute alone: a server is not to make a file setuid. f says "its time could not be set: ...".
+ */
+int kftp_fetch_set(const KftpFetch *fetch, int fd, int64_t mtime, KftpFailure *f);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A download from its URL to its final name, over as many attempts as it is worth.
+ * A download from its URL to its final name, over as many attempts as it is worth. What is different in a directory that
+ * is open is in fetch.c.
  */
 
 #include "client-internal.h"
@@ -8,6 +9,15 @@
 #include "transfer.h"
 #include "url.h"
 #include "util.h"
+
+static int open_partial(KftpTransfer *t, const char *identity, KftpFailure *f) {
+        int r;
+
+        if (!t->fetch)
+                return kftp_partial_open(&t->partial, t->url, t->dest, identity, t->options->resume, f);
+        r = kftp_partial_open_at(&t->partial, t->fetch, identity, f);
+        return r < 0 ? r : kftp_partial_begin(&t->partial, t->options->resume, f);
+}
 
 /* Before the first attempt: the place for the file. */
 static int prepare(void *userdata, KftpFailure *f) {
@@ -20,7 +30,7 @@ static int prepare(void *userdata, KftpFailure *f) {
         identity = kftp_url_identity(t->url, t->options);
         if (!identity)
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
-        r = kftp_partial_open(&t->partial, t->url, t->dest, identity, t->options->resume, f);
+        r = open_partial(t, identity, f);
         if (t->partial.final) {
                 free(t->result->local);
                 t->result->local = strdup(t->partial.final);
@@ -52,10 +62,19 @@ static int tell_intent(const KftpTransfer *t, KftpFailure *f) {
         return r < 0 ? kftp_failure_local(f, r, "%s is complete, but that could not be recorded", t->partial.temporary) : 0;
 }
 
+/* A file that has not the time or the permissions that it should have is worth having all the same. */
+static int report_unset(KftpTransfer *t, const KftpFailure *unset, KftpFailure *f) {
+        t->result->complete = true;
+        return kftp_failure_set(f, unset->class, unset->error, false, "%s is complete, but %s", strempty(t->result->local), strempty(unset->text));
+}
+
 /* Everything is received: safe on the disk first, then under its name. */
 static int deliver(KftpTransfer *t, KftpFailure *f) {
+        KftpFailure unset = {};
         int r;
 
+        if (t->fetch)
+                (void) kftp_fetch_set(t->fetch, t->partial.fd, t->result->mtime, &unset);
         r = kftp_partial_sync(&t->partial, f);
         if (r >= 0) {
                 t->complete = true;
@@ -63,6 +82,9 @@ static int deliver(KftpTransfer *t, KftpFailure *f) {
         }
         if (r >= 0)
                 r = kftp_partial_rename(&t->partial, f);
+        if (r >= 0 && unset.class != KFTP_CLASS_OK)
+                r = report_unset(t, &unset, f);
+        kftp_failure_done(&unset);
         return r;
 }
 
@@ -87,8 +109,26 @@ static void leave_partial(KftpTransfer *t, const KftpFailure *f) {
         }
 }
 
-int kftp_client_get(KftpClient *c, const KftpUrl *url, const char *dest, KftpResult *ret) {
+int kftp_transfer_run(KftpTransfer *t, KftpClient *c) {
+        KftpTask task = { .prepare = prepare, .work = work, .userdata = t };
+        KftpResult *ret = t->result;
         uint64_t begin = now_usec();
+        int r;
+
+        r = kftp_client_run(c, t->url, &task, &ret->attempts, &ret->failure);
+        if (r >= 0) {
+                kftp_failure_done(&ret->failure);
+                r = deliver(t, &ret->failure);
+        }
+        if (r < 0 && !ret->complete)
+                leave_partial(t, &ret->failure);
+        ret->usec = now_usec() - begin;
+
+        kftp_partial_close(&t->partial);
+        return r < 0 ? r : 0;
+}
+
+int kftp_client_get(KftpClient *c, const KftpUrl *url, const char *dest, KftpResult *ret) {
         KftpTransfer t = {
                 .url = url,
                 .dest = dest,
@@ -96,21 +136,9 @@ int kftp_client_get(KftpClient *c, const KftpUrl *url, const char *dest, KftpRes
                 .result = ret,
                 .partial = KFTP_PARTIAL_INIT,
         };
-        KftpTask task = { .prepare = prepare, .work = work, .userdata = &t };
-        int r;
 
         *ret = (KftpResult) { .mtime = KFTP_MTIME_UNKNOWN };
-        r = kftp_client_run(c, url, &task, &ret->attempts, &ret->failure);
-        if (r >= 0)
-                r = deliver(&t, &ret->failure);
-        if (r < 0)
-                leave_partial(&t, &ret->failure);
-        else
-                kftp_failure_done(&ret->failure);
-        ret->usec = now_usec() - begin;
-
-        kftp_partial_close(&t.partial);
-        return r < 0 ? r : 0;
+        return kftp_transfer_run(&t, c);
 }
 
 int kftp_get(const KftpUrl *url, const char *dest, const KftpOptions *options, KftpResult *ret) {

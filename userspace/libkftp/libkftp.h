@@ -236,6 +236,8 @@ typedef struct KftpResult {
         KftpTlsState tls;               /* of the control connection */
         KftpTlsState data_tls;          /* of the file's data connection */
         char *sha256;                   /* of the file, in hexadecimal; NULL if it was not computed */
+        bool complete;                  /* of a failure: the file is there under its name all the same, but without the time or the
+                                         * permissions that it should have */
         KftpFailure failure;            /* class KFTP_CLASS_OK on success */
 } KftpResult;
 
@@ -286,6 +288,9 @@ enum kftp_put_way {
 typedef struct KftpPutOptions {
         enum kftp_put_way way;
         bool directory;                 /* url has to be a directory, also if it does not end in a slash */
+        bool file;                      /* url names the file itself: it is not asked whether it is a directory. Not with directory */
+        bool has_source_fd;             /* source_fd is the source, */
+        int source_fd;                  /* a regular file that is open for reading, borrowed; source is its name then */
         bool mtime;                     /* give the remote file the time of the local one (MFMT) */
         bool has_mode;
         unsigned mode;                  /* SITE CHMOD */
@@ -602,6 +607,8 @@ typedef struct KftpMirrorResult {
  */
 int kftp_mirror(const KftpUrl *url, const char *path, const KftpOptions *options, const KftpMirrorOptions *mirror, KftpMirrorResult *ret);
 void kftp_mirror_result_done(KftpMirrorResult *r);
+/* In a callback of a mirror: which of its sessions calls, from 1; 0: none of them. */
+unsigned kftp_mirror_current_session(void);
 
 /*
  * The part of a tree that path, relative to its root, belongs to: 0 to shards - 1, the same on every machine and in every

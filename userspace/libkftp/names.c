@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Where a download goes: the final name, and the names beside it while it is under way. */
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <sys/stat.h>
@@ -108,6 +109,15 @@ static int split_dest(KftpNames *n, const KftpUrl *url, const char *dest, KftpFa
  * The file will be renamed over whatever has the final name. That must not be a directory, and above
  * all not a device: "kftp get URL /dev/null" as root would replace it.
  */
+static int check_final_type(const char *path, mode_t mode, KftpFailure *f) {
+        if (S_ISDIR(mode))
+                return kftp_failure_local(f, -EISDIR, "%s", path);
+        if (!S_ISREG(mode))
+                return kftp_failure_set(f, KFTP_CLASS_LOCAL, -EEXIST, false,
+                                        "%s exists and is not a regular file, so it is not replaced", path);
+        return 0;
+}
+
 static int check_final(const KftpNames *n, size_t name_max, KftpFailure *f) {
         _cleanup_free_ char *path = kftp_path_join(n->directory, n->final);
         struct stat st;
@@ -116,14 +126,21 @@ static int check_final(const KftpNames *n, size_t name_max, KftpFailure *f) {
                 return -ENOMEM;
         if (strlen(n->final) > name_max)
                 return kftp_failure_local(f, -ENAMETOOLONG, "%s", path);
-        if (stat(path, &st) < 0)
+        return stat(path, &st) < 0 ? 0 : check_final_type(path, st.st_mode, f);
+}
+
+/* In a directory that is open; a link is no way to something else there, but is replaced itself. */
+static int check_final_in(const KftpNames *n, int directory_fd, size_t name_max, KftpFailure *f) {
+        _cleanup_free_ char *path = kftp_path_join(n->directory, n->final);
+        struct stat st;
+
+        if (!path)
+                return -ENOMEM;
+        if (strlen(n->final) > name_max)
+                return kftp_failure_local(f, -ENAMETOOLONG, "%s", path);
+        if (fstatat(directory_fd, n->final, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISLNK(st.st_mode))
                 return 0;
-        if (S_ISDIR(st.st_mode))
-                return kftp_failure_local(f, -EISDIR, "%s", path);
-        if (!S_ISREG(st.st_mode))
-                return kftp_failure_set(f, KFTP_CLASS_LOCAL, -EEXIST, false,
-                                        "%s exists and is not a regular file, so it is not replaced", path);
-        return 0;
+        return check_final_type(path, st.st_mode, f);
 }
 
 static int names_derive(KftpNames *n, bool part, size_t name_max) {
@@ -147,6 +164,22 @@ int kftp_names_choose(KftpNames *n, const KftpUrl *url, const char *dest, bool p
         }
         if (r >= 0)
                 r = names_derive(n, part, name_max > 0 ? (size_t) name_max : NAME_MAX);
+        if (r == -ENOMEM)
+                kftp_failure_set(f, KFTP_CLASS_OTHER, r, true, "not enough memory");
+        if (r < 0)
+                kftp_names_done(n);
+        return r;
+}
+
+int kftp_names_in(KftpNames *n, int directory_fd, const char *directory, const char *final, KftpFailure *f) {
+        long limit = fpathconf(directory_fd, _PC_NAME_MAX);
+        size_t name_max = limit > 0 ? (size_t) limit : NAME_MAX;
+        int r;
+
+        *n = (KftpNames) { .directory = strdup(directory), .final = strdup(final) };
+        r = n->directory && n->final ? check_final_in(n, directory_fd, name_max, f) : -ENOMEM;
+        if (r >= 0)
+                r = names_derive(n, false, name_max);
         if (r == -ENOMEM)
                 kftp_failure_set(f, KFTP_CLASS_OTHER, r, true, "not enough memory");
         if (r < 0)

@@ -99,22 +99,50 @@ static int open_temporary(KftpPartial *p, KftpFailure *f) {
         return kftp_failure_set(f, KFTP_CLASS_BUSY, -EBUSY, false, "other transfers keep replacing %s", p->temporary);
 }
 
-int kftp_partial_open(KftpPartial *p, const KftpUrl *url, const char *dest, const char *identity, bool resume, KftpFailure *f) {
-        int r;
-
-        r = kftp_names_choose(&p->names, url, dest, p->part, f);
-        if (r < 0)
-                return r;
+/* With its names chosen. */
+static int set_paths(KftpPartial *p, const char *identity, KftpFailure *f) {
         p->temporary = kftp_path_join(p->names.directory, p->names.temporary);
         p->final = kftp_path_join(p->names.directory, p->names.final);
         p->identity = strdup(identity);
         if (!p->temporary || !p->final || !p->identity)
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
-        r = open_directory(p, f);
+        return 0;
+}
+
+int kftp_partial_open(KftpPartial *p, const KftpUrl *url, const char *dest, const char *identity, bool resume, KftpFailure *f) {
+        int r;
+
+        r = kftp_names_choose(&p->names, url, dest, p->part, f);
+        if (r >= 0)
+                r = set_paths(p, identity, f);
+        if (r >= 0)
+                r = open_directory(p, f);
         if (r >= 0)
                 r = open_temporary(p, f);
-        if (r < 0)
-                return r;
+        return r < 0 ? r : kftp_partial_begin(p, resume, f);
+}
+
+static int exists(const KftpPartial *p, KftpFailure *f) {
+        return kftp_failure_set(f, KFTP_CLASS_LOCAL, -EEXIST, false, "%s has come into being meanwhile, so it is not replaced", p->final);
+}
+
+int kftp_partial_open_at(KftpPartial *p, const KftpFetch *fetch, const char *identity, KftpFailure *f) {
+        struct stat st;
+        int r;
+
+        p->directory_fd = fetch->directory_fd;
+        p->borrowed = true;
+        p->must_be_new = fetch->must_be_new;
+        r = kftp_names_in(&p->names, p->directory_fd, fetch->directory, fetch->name, f);
+        if (r >= 0)
+                r = set_paths(p, identity, f);
+        if (r >= 0 && p->must_be_new && fstatat(p->directory_fd, p->names.final, &st, AT_SYMLINK_NOFOLLOW) >= 0)
+                r = exists(p, f);
+        return r < 0 ? r : open_temporary(p, f);
+}
+
+int kftp_partial_begin(KftpPartial *p, bool resume, KftpFailure *f) {
+        int r;
 
         if (resume && kftp_partial_state_load(p) > 0)
                 return 0;
@@ -170,13 +198,33 @@ int kftp_partial_sync(KftpPartial *p, KftpFailure *f) {
         return 0;
 }
 
+/* Where a rename cannot be kept from replacing: a second name can. A file system with neither has to be looked at first. */
+static int rename_new_otherwise(const KftpPartial *p) {
+        struct stat st;
+
+        if (linkat(p->directory_fd, p->names.temporary, p->directory_fd, p->names.final, 0) >= 0)
+                return unlinkat(p->directory_fd, p->names.temporary, 0) < 0 ? -errno : 0;
+        if (errno == EEXIST)
+                return -EEXIST;
+        if (fstatat(p->directory_fd, p->names.final, &st, AT_SYMLINK_NOFOLLOW) >= 0)
+                return -EEXIST;
+        return renameat(p->directory_fd, p->names.temporary, p->directory_fd, p->names.final) < 0 ? -errno : 0;
+}
+
+static int give_final_name(const KftpPartial *p) {
+        unsigned flags = p->must_be_new ? RENAME_NOREPLACE : 0;
+
+        if (renameat2(p->directory_fd, p->names.temporary, p->directory_fd, p->names.final, flags) >= 0)
+                return 0;
+        return p->must_be_new && (errno == EINVAL || errno == ENOSYS) ? rename_new_otherwise(p) : -errno;
+}
+
 /* After a rename. A directory opened with O_PATH cannot be synced: then the file, whose sync takes its name along. */
 static int sync_directory(KftpPartial *p, KftpFailure *f) {
         int r = fsync(p->directory_fd) < 0 ? -errno : 0;
 
         if (r == -EBADF)
                 r = fsync(p->fd) < 0 ? -errno : 0;
-        p->fd = safe_close(p->fd);
         /* EINVAL: a file system that has nothing to sync. */
         if (r < 0 && r != -EINVAL)
                 return kftp_failure_local(f, r, "cannot sync the directory %s", p->names.directory);
@@ -184,6 +232,8 @@ static int sync_directory(KftpPartial *p, KftpFailure *f) {
 }
 
 int kftp_partial_rename(KftpPartial *p, KftpFailure *f) {
+        int r;
+
         /* The lock does not bind other programs. What they put there is theirs, and nothing of it was checked. */
         if (!is_named(p)) {
                 p->fd = safe_close(p->fd);
@@ -191,11 +241,16 @@ int kftp_partial_rename(KftpPartial *p, KftpFailure *f) {
                                         "another program has replaced %s: the file received was lost; see what it is, then try again",
                                         p->temporary);
         }
-        if (renameat(p->directory_fd, p->names.temporary, p->directory_fd, p->names.final) < 0)
-                return kftp_failure_local(f, -errno, "cannot rename %s to %s", p->temporary, p->final);
+        r = give_final_name(p);
+        if (r == -EEXIST && p->must_be_new)
+                return exists(p, f);
+        if (r < 0)
+                return kftp_failure_local(f, r, "cannot rename %s to %s", p->temporary, p->final);
         /* From here on the temporary name may be another transfer's. */
         (void) unlinkat(p->directory_fd, p->names.state, 0);
-        return sync_directory(p, f);
+        r = p->borrowed ? 0 : sync_directory(p, f);
+        p->fd = safe_close(p->fd);
+        return r;
 }
 
 void kftp_partial_remove(KftpPartial *p) {
@@ -207,7 +262,8 @@ void kftp_partial_remove(KftpPartial *p) {
 
 void kftp_partial_close(KftpPartial *p) {
         p->fd = safe_close(p->fd);
-        p->directory_fd = safe_close(p->directory_fd);
+        if (!p->borrowed)
+                p->directory_fd = safe_close(p->directory_fd);
         kftp_names_done(&p->names);
         free(p->temporary);
         free(p->final);

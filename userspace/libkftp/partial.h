@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "fetch.h"
 #include "libkftp.h"
 #include "names.h"
 
@@ -14,6 +15,8 @@ typedef struct KftpPartial {
         char *final;
         char *identity;                 /* kftp_url_identity */
         bool part;                      /* set before it is opened: it has names of its own, and is never gone on from */
+        bool must_be_new;               /* the final name must not be there */
+        bool borrowed;                  /* directory_fd is somebody else's, who will sync it */
         int directory_fd;
         int fd;
 
@@ -31,6 +34,12 @@ typedef struct KftpPartial {
  */
 int kftp_partial_open(KftpPartial *p, const KftpUrl *url, const char *dest, const char *identity, bool resume, KftpFailure *f);
 
+/* The same in a directory that is open; what the temporary file holds, and what is recorded of it, is left as it is. */
+int kftp_partial_open_at(KftpPartial *p, const KftpFetch *fetch, const char *identity, KftpFailure *f);
+
+/* Takes up what is recorded, or forgets what is there. */
+int kftp_partial_begin(KftpPartial *p, bool resume, KftpFailure *f);
+
 /* From where a transfer may go on: 0 unless the remote file can be recognised by size and time. */
 uint64_t kftp_partial_offset(const KftpPartial *p);
 
@@ -46,7 +55,7 @@ void kftp_partial_describe(KftpPartial *p, uint64_t remote_size, int64_t remote_
 /* Syncs the data, then records that the first position bytes are there. Fails only if the data does. */
 int kftp_partial_checkpoint(KftpPartial *p, uint64_t position);
 
-/* Syncs the complete file, gives it its final name and syncs the directory. */
+/* Syncs the complete file, gives it its final name (-EEXIST if that must be new), and syncs the directory unless it is borrowed. */
 int kftp_partial_sync(KftpPartial *p, KftpFailure *f);
 int kftp_partial_rename(KftpPartial *p, KftpFailure *f);
 

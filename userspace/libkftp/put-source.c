@@ -134,10 +134,24 @@ int kftp_put_source_open(KftpPutSource *s, const char *path, const KftpControl *
         return inspect(s, standard_input, f);
 }
 
+int kftp_put_source_open_fd(KftpPutSource *s, int fd, const char *name, KftpFailure *f) {
+        struct stat st;
+
+        s->name = absolute(name);
+        if (!s->name)
+                return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
+        s->fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        if (s->fd < 0 || fstat(s->fd, &st) < 0)
+                return kftp_failure_local(f, -errno, "%s", s->name);
+        if (!S_ISREG(st.st_mode))
+                return kftp_failure_set(f, KFTP_CLASS_LOCAL, -EINVAL, false, "%s is not a regular file", s->name);
+        return open_regular(s, &st, false, f);
+}
+
 void kftp_put_source_close(KftpPutSource *s) {
         if (s->restore)
                 (void) fcntl(s->fd, F_SETFL, s->flags);
-        /* The standard input stays open elsewhere. */
+        /* The standard input stays open elsewhere, and so does what was lent. */
         if (s->locked)
                 (void) flock(s->fd, LOCK_UN);
         s->fd = safe_close(s->fd);

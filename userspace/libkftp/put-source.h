@@ -34,6 +34,8 @@ typedef struct KftpPutSource {
 
 /* path "-": the standard input, from its position on. After a failure too it is to be closed. control may be NULL. */
 int kftp_put_source_open(KftpPutSource *s, const char *path, const KftpControl *control, KftpFailure *f);
+/* A regular file that is open already, from its begin on; fd stays open when the source is closed, name is for messages. */
+int kftp_put_source_open_fd(KftpPutSource *s, int fd, const char *name, KftpFailure *f);
 void kftp_put_source_close(KftpPutSource *s);
 
 /* Takes the place of the source with its lines ended by CR LF. */

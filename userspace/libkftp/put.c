@@ -45,7 +45,7 @@ static bool is_directory_name(const char *base) {
 static int source_base(const KftpUpload *u, const char **ret, KftpFailure *f) {
         const char *base = kftp_remote_base(u->name);
 
-        if (streq(u->name, "-"))
+        if (streq(u->name, "-") && !u->put->has_source_fd)
                 return kftp_failure_set(f, KFTP_CLASS_USAGE, -EINVAL, false,
                                         "the standard input has no name: the URL has to end in the one that it is to have");
         for (const char *p = base; *p; p++)
@@ -85,7 +85,7 @@ static int choose_names(KftpUpload *u, KftpFailure *f) {
         int r;
 
         u->into_directory = u->into_directory || u->put->directory || is_directory_name(url->base);
-        if (!u->into_directory) {
+        if (!u->into_directory && !u->put->file) {
                 u->into_directory = kftp_remote_look(u->connection, url->path) == KFTP_PRESENT_DIRECTORY;
                 /* Without PWD there is no way back from it but another log-in. */
                 if (u->into_directory && !kftp_connection_usable(u->connection))
@@ -116,6 +116,12 @@ static int choose_names(KftpUpload *u, KftpFailure *f) {
 
 /* ---- The attempts ---------------------------------------------------------------------------- */
 
+static int open_source(KftpUpload *u, KftpFailure *f) {
+        if (u->put->has_source_fd)
+                return kftp_put_source_open_fd(&u->source, u->put->source_fd, u->name, f);
+        return kftp_put_source_open(&u->source, u->name, u->options->control, f);
+}
+
 static int prepare(void *userdata, KftpFailure *f) {
         KftpUpload *u = userdata;
         const char *base;
@@ -126,7 +132,7 @@ static int prepare(void *userdata, KftpFailure *f) {
         if (u->put->way != KFTP_PUT_UNIQUE && (u->put->directory || is_directory_name(u->url->base)))
                 r = source_base(u, &base, f);
         if (r >= 0)
-                r = kftp_put_source_open(&u->source, u->name, u->options->control, f);
+                r = open_source(u, f);
         if (r >= 0 && u->put->text)
                 r = kftp_put_source_translate(&u->source, u->options->control, f);
         if (r >= 0 && u->options->verify & KFTP_VERIFY_HASH && (u->source.pipe || u->source.begin > 0))
@@ -189,6 +195,7 @@ static int report_attribute(KftpUpload *u, KftpFailure *f) {
         const char *text = strempty(u->attribute.text);
         _cleanup_free_ char *copy = strdup(text);
 
+        u->result->complete = true;
         return kftp_failure_set(f, u->attribute.class, u->attribute.error, false, "\"%s\" is complete, but %s",
                                 strempty(u->result->remote), strempty(copy));
 }

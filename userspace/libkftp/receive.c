@@ -6,6 +6,7 @@
 
 #include <sys/stat.h>
 
+#include "connection-internal.h"
 #include "failure.h"
 #include "transfer.h"
 #include "util.h"
@@ -65,6 +66,11 @@ static int moved(void *userdata, const struct kftp_run *e, KftpFailure *f) {
         return r;
 }
 
+/* Size and time are those of the listing. If the file turns out to be another one, the server is asked after all. */
+static bool is_believed(const KftpTransfer *t) {
+        return t->believes && t->offset == 0;
+}
+
 static int wrong_size(const KftpTransfer *t, const KftpDone *d, KftpFailure *f) {
         KftpEnding ending = {
                 .op = KFTP_OP_RETR,
@@ -90,7 +96,7 @@ static int succeeded(KftpTransfer *t, const KftpDone *d, KftpFailure *f) {
         if (fstat(t->partial.fd, &st) < 0)
                 return kftp_failure_local(f, -errno, "%s", t->partial.temporary);
         if (t->remote_size != KFTP_SIZE_UNKNOWN && t->position != t->remote_size)
-                return wrong_size(t, d, f);
+                return is_believed(t) ? KFTP_START_OVER : wrong_size(t, d, f);
         if ((uint64_t) st.st_size != t->position)
                 return kftp_failure_set(f, KFTP_CLASS_INTEGRITY, -EBADMSG, false, "another program has written to %s",
                                         t->partial.temporary);
@@ -105,8 +111,15 @@ static int succeeded(KftpTransfer *t, const KftpDone *d, KftpFailure *f) {
         return 0;
 }
 
+/* Whether the end of the data, which was not a proper one, is vouched for by the size that was listed; the module knew none. */
+static bool is_whole(const KftpTransfer *t, const KftpDone *d) {
+        return is_believed(t) && d->error == -EBADMSG && d->reply / 100 == 2 && t->position == t->remote_size
+                && kftp_connection_usable(t->connection);
+}
+
 static int failed(KftpTransfer *t, const KftpDone *d, int r, KftpFailure *f) {
-        if ((d->error == -ESTALE || d->error == -ESPIPE) && t->offset > 0) {
+        if (((d->error == -ESTALE || d->error == -ESPIPE) && t->offset > 0)
+            || (is_believed(t) && d->error == -EBADMSG && kftp_connection_usable(t->connection))) {
                 kftp_failure_done(f);
                 return KFTP_START_OVER;
         }
@@ -142,6 +155,12 @@ int kftp_transfer_receive(KftpTransfer *t, const struct kftp_submit *request, Kf
         r = kftp_connection_transfer(t->connection, request, t->partial.temporary, &receive.watch, &done, f);
         note_reply(t, &done);
         note_moved(t, done.bytes, done.has_size, done.size, done.has_mtime, done.mtime);
+        if (r < 0 && is_whole(t, &done)) {
+                kftp_failure_done(f);
+                if (done.unclean)
+                        kftp_connection_tls_unclean(t->connection, request);
+                r = 0;
+        }
         if (r < 0)
                 return failed(t, &done, r, f);
         tell_progress(t, done.nsec);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "client.h"
+#include "fetch.h"
 #include "libkftp.h"
 #include "partial.h"
 
@@ -9,6 +10,7 @@
 typedef struct KftpTransfer {
         const KftpUrl *url;
         const char *dest;
+        const KftpFetch *fetch;         /* says what dest does, and more; NULL: dest does */
         const KftpOptions *options;
         KftpResult *result;
         KftpPartial partial;
@@ -17,10 +19,14 @@ typedef struct KftpTransfer {
         uint64_t offset;                /* where the running request began */
         uint64_t position;              /* bytes of the file that are there */
         uint64_t remote_size;
+        bool believes;                  /* what the listing said is not asked again */
         uint64_t checkpoint_position;
         uint64_t checkpoint_usec;
         bool complete;                  /* and on the disk: only the final name is missing */
 } KftpTransfer;
+
+/* All its attempts, and what comes behind them. t->result has been zeroed; t->partial is closed. */
+int kftp_transfer_run(KftpTransfer *t, KftpClient *c);
 
 /*
  * One attempt over an open connection: the file received from where the partial says. 0: it is complete, not
