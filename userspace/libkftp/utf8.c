@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing beyond U+10FFFF. */
 
+#include <pthread.h>
+
 #include "utf8.h"
 #include "util.h"
 
@@ -50,4 +52,17 @@ void kftp_utf8_shorten(char *text, size_t max) {
 
         if (n > max)
                 strcpy(text + kftp_utf8_fit(text, n, max - strlen(dots)), dots);
+}
+
+static locale_t locale;
+
+static void load_locale(void) {
+        locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t) 0);
+}
+
+locale_t kftp_utf8_locale(void) {
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+        (void) pthread_once(&once, load_locale);
+        return locale;
 }
