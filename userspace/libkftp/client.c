@@ -66,6 +66,10 @@ void kftp_client_set_proxy(KftpClient *c, const KftpProxy *proxy) {
         c->options.proxy = proxy;
 }
 
+void kftp_client_set_rate(KftpClient *c, uint64_t limit_rate) {
+        c->options.limit_rate = limit_rate;
+}
+
 const KftpOptions *kftp_client_options(const KftpClient *c) {
         return &c->options;
 }

@@ -19,6 +19,8 @@ typedef int (*KftpWork)(KftpConnection *c, void *userdata, KftpFailure *f);
 int kftp_client_do(KftpClient *c, const KftpUrl *url, KftpWork work, void *userdata, unsigned *ret_attempts, KftpFailure *f);
 
 const KftpOptions *kftp_client_options(const KftpClient *c);
+/* The limit of the options, from the next request on. */
+void kftp_client_set_rate(KftpClient *c, uint64_t limit_rate);
 
 /* How long to wait after the failed attempt n (from 1); random is any number. */
 uint64_t kftp_backoff_usec(uint64_t first_usec, unsigned n, uint32_t random);

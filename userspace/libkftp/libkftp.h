@@ -592,7 +592,7 @@ typedef struct KftpMirrorResult {
         uint64_t left;                  /* known, but not tried, as the mirror was stopped */
         uint64_t bytes;
         uint64_t usec;
-        unsigned sessions;              /* at the most at a time */
+        unsigned sessions;              /* that had a connection */
         struct kftp_addr peer;
         KftpTlsState tls;
         KftpFailure failure;            /* class KFTP_CLASS_SOME_FAILED: of single files; others: what stopped it */

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * A directory of a mirror when all in it is done: what the target has too many is deleted, what was moved leaves its
+ * directory behind, and the directory gets its own time and permissions, which changes in it would have spoilt.
+ */
+
+#include "failure.h"
+#include "mirror-filter.h"
+#include "mirror-names.h"
+#include "mirror.h"
+#include "util.h"
+
+/* ---- Removing -------------------------------------------------------------------------------- */
+
+/* On the side of the target, or, with source, on that of the source. */
+static int remove_path(MirrorSession *s, const MirrorDirectory *parent, const char *path, bool source, bool directory, KftpFailure *f) {
+        Mirror *m = s->mirror;
+        _cleanup_free_ char *remote = mirror_path_there(m, path);
+        _cleanup_close_ int fd = -1;
+
+        if (!remote)
+                return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
+        if (m->options->upload != source)
+                return mirror_remote_remove(s, remote, directory, f);
+        fd = mirror_local_directory(&m->local, parent->path, f);
+        return fd < 0 ? fd : mirror_local_remove(&m->local, fd, path, directory, f);
+}
+
+static void fail(MirrorSession *s, MirrorDirectory *d, enum kftp_mirror_action action, const char *path, const MirrorEntry *e, KftpFailure *f) {
+        mirror_fail(s->mirror, d);
+        if (mirror_is_fatal(f))
+                mirror_stop(s->mirror, f);
+        else
+                mirror_report_failure(s, action, path, e, f);
+}
+
+void mirror_move(MirrorSession *s, MirrorDirectory *d, const MirrorEntry *source) {
+        _cleanup_free_ char *path = NULL;
+        KftpFailure f = {};
+
+        if (!s->mirror->options->move)
+                return;
+        path = mirror_path(d, source->name);
+        if (s->mirror->options->dry_run)
+                mirror_report(s, &(MirrorNews) { .action = KFTP_MIRROR_MOVED, .planned = true, .path = strempty(path), .entry = source });
+        else if (!path || remove_path(s, d, path, true, false, &f) < 0)
+                fail(s, d, KFTP_MIRROR_MOVED, strempty(path), source, &f);
+        else
+                mirror_report(s, &(MirrorNews) { .action = KFTP_MIRROR_MOVED, .path = path, .entry = source });
+}
+
+/* ---- What the target has too many ------------------------------------------------------------ */
+
+static bool is_extra(const MirrorDirectory *d, const MirrorEntry *e) {
+        return !d->has_source || !mirror_list_find(&d->source, e->name);
+}
+
+/* What a filter leaves out does not take part: it is not deleted either. Sizes and ages are asked of the source only. */
+static bool may_be_deleted(MirrorSession *s, const MirrorDirectory *d, const MirrorEntry *e) {
+        const KftpMirrorOptions *o = s->mirror->options;
+        _cleanup_free_ char *path = mirror_path(d, e->name);
+        MirrorEntry by_name = { .name = e->name, .type = e->type, .size = KFTP_SIZE_UNKNOWN, .mtime = KFTP_MTIME_UNKNOWN };
+
+        if (!path || mirror_name_is_temporary(e->name) || mirror_name_refusal(e->name, strlen(e->name)))
+                return false;
+        if (e->type == KFTP_ENTRY_DIR)
+                return mirror_filter_enters(o, path, d->depth + 1);
+        if (e->type == KFTP_ENTRY_LINK && o->symlinks == KFTP_SYMLINKS_SKIP)
+                return false;
+        return mirror_filter_is_ours(o, path) && mirror_filter_takes(o, path, &by_name, s->mirror->now);
+}
+
+void mirror_empty_directory(MirrorSession *s, MirrorDirectory *parent, const MirrorEntry *target, MirrorItem *then) {
+        MirrorDirectory *d = mirror_directory_new(s, parent, target->name);
+        MirrorItem *item = d ? mirror_item_new(s, MIRROR_ITEM_DIRECTORY, d, NULL, NULL, NULL) : NULL;
+
+        if (!item) {
+                free(then);
+                return;
+        }
+        d->has_target = true;
+        d->then = then;
+        mirror_push(s->mirror, item);
+}
+
+/* Whether there is something to wait for. */
+static bool empty_directories(MirrorSession *s, MirrorDirectory *d) {
+        bool any = false;
+
+        for (size_t i = 0; i < d->target.n; i++) {
+                const MirrorEntry *e = d->target.entries + i;
+
+                if (e->type != KFTP_ENTRY_DIR || !is_extra(d, e))
+                        continue;
+                if (!may_be_deleted(s, d, e)) {
+                        if (!d->has_source)
+                                mirror_keep(s->mirror, d);
+                        continue;
+                }
+                mirror_empty_directory(s, d, e, NULL);
+                any = true;
+        }
+        return any;
+}
+
+static void delete_file(MirrorSession *s, MirrorDirectory *d, const MirrorEntry *e) {
+        bool dry = s->mirror->options->dry_run;
+        _cleanup_free_ char *path = mirror_path(d, e->name);
+        KftpFailure f = {};
+
+        if (!dry && (!path || remove_path(s, d, path, false, false, &f) < 0))
+                fail(s, d, KFTP_MIRROR_DELETE, strempty(path), e, &f);
+        else
+                mirror_report(s, &(MirrorNews) { .action = KFTP_MIRROR_DELETE, .planned = dry, .path = strempty(path), .entry = e });
+}
+
+static void delete_files(MirrorSession *s, MirrorDirectory *d) {
+        for (size_t i = 0; i < d->target.n && !mirror_is_stopping(s->mirror); i++) {
+                const MirrorEntry *e = d->target.entries + i;
+
+                if (e->type == KFTP_ENTRY_DIR || !is_extra(d, e))
+                        continue;
+                if (may_be_deleted(s, d, e))
+                        delete_file(s, d, e);
+                else if (!d->has_source)
+                        mirror_keep(s->mirror, d);
+        }
+}
+
+/* ---- The directory itself -------------------------------------------------------------------- */
+
+/* Of the target's, emptied: so that what takes its place may. */
+static void remove_emptied(MirrorSession *s, MirrorDirectory *d) {
+        Mirror *m = s->mirror;
+        bool dry = m->options->dry_run;
+        KftpFailure f = {};
+
+        if (d->failed || d->kept)
+                return;
+        if (!dry && remove_path(s, d->parent, d->path, false, true, &f) < 0) {
+                fail(s, d, KFTP_MIRROR_RMDIR, d->path, NULL, &f);
+                return;
+        }
+        mirror_report(s, &(MirrorNews) { .action = KFTP_MIRROR_RMDIR, .planned = dry, .path = d->path });
+        if (d->then)
+                mirror_push(m, STEAL_PTR(d->then));
+}
+
+static void report_not_replaced(MirrorSession *s, MirrorDirectory *d) {
+        KftpFailure f = {};
+
+        kftp_failure_set(&f, KFTP_CLASS_OTHER, -ENOTEMPTY, false, "%s: what takes its place has to wait: the directory could not be emptied", d->path);
+        fail(s, d, KFTP_MIRROR_REFUSE, d->path, NULL, &f);
+}
+
+static void remove_moved(MirrorSession *s, MirrorDirectory *d) {
+        KftpFailure f = {};
+
+        if (!d->parent || d->failed || d->kept || d->incomplete || s->mirror->options->dry_run)
+                return;
+        if (remove_path(s, d->parent, d->path, true, true, &f) < 0)
+                fail(s, d, KFTP_MIRROR_MOVED, d->path, NULL, &f);
+}
+
+static void set_own(MirrorSession *s, MirrorDirectory *d) {
+        Mirror *m = s->mirror;
+        _cleanup_free_ char *remote = NULL;
+        _cleanup_close_ int fd = -1;
+        KftpFailure f = {};
+        int r;
+
+        if (m->options->dry_run || !d->has_target || (d->source_mtime == KFTP_MTIME_UNKNOWN && d->source_mode == KFTP_MODE_UNKNOWN))
+                return;
+        if (m->options->upload) {
+                remote = mirror_path_there(m, d->path);
+                r = remote ? mirror_remote_set(s, remote, KFTP_MTIME_UNKNOWN, d->source_mode, &f) : -ENOMEM;
+        } else {
+                r = fd = mirror_local_directory(&m->local, d->parent->path, &f);
+                if (r >= 0)
+                        r = mirror_local_set(&m->local, fd, d->path, d->source_mtime, d->source_mode, &f);
+        }
+        if (r < 0)
+                fail(s, d, KFTP_MIRROR_SET, d->path, NULL, &f);
+}
+
+void mirror_finish_directory(MirrorSession *s, MirrorDirectory *d) {
+        bool deletes = !d->has_source || (s->mirror->options->delete && !d->incomplete);
+
+        /* First what is below; when that is done, it is this function's turn again. */
+        if (deletes && !d->emptied) {
+                d->emptied = true;
+                if (empty_directories(s, d))
+                        return;
+        }
+        if (deletes && !d->incomplete)
+                delete_files(s, d);
+        if (mirror_is_stopping(s->mirror))
+                return;
+        if (!d->has_source) {
+                remove_emptied(s, d);
+                if (d->then)
+                        report_not_replaced(s, d);
+                return;
+        }
+        set_own(s, d);
+        if (s->mirror->options->move)
+                remove_moved(s, d);
+}

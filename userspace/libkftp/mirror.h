@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The inside of a mirror: what its sessions, each a thread with a client of its own, share, and the rooms that it
+ * is made of. Unless a comment says otherwise a member is changed under the mirror's lock only, or before there is more
+ * than one thread.
+ */
+
+#include <pthread.h>
+
+#include "client.h"
+#include "mirror-compare.h"
+#include "mirror-list.h"
+#include "mirror-local.h"
+#include "mirror-state.h"
+#include "segments.h"
+
+#define MIRROR_DEPTH_MAX 128U           /* a server may say that each directory contains itself */
+#define MIRROR_AHEAD_MAX 2048U          /* transfers that wait before no more directories are listed */
+
+typedef struct Mirror Mirror;
+typedef struct MirrorDirectory MirrorDirectory;
+typedef struct MirrorItem MirrorItem;
+typedef struct MirrorSession MirrorSession;
+
+enum mirror_item_kind {
+        MIRROR_ITEM_DIRECTORY,          /* list and compare */
+        MIRROR_ITEM_GET,
+        MIRROR_ITEM_PUT,
+        MIRROR_ITEM_CHECK,              /* whether a file is the same has to be asked */
+        MIRROR_ITEM_SET,                /* time or mode of a remote file */
+        MIRROR_ITEM_MOVE,               /* remove an unchanged file from the source */
+        MIRROR_ITEM_SEGMENTS,           /* join in fetching a large file */
+        MIRROR_ITEM_KINDS,
+};
+
+/* A large file that several sessions fetch. */
+typedef struct MirrorLarge {
+        KftpSegments *segments;
+        KftpFailure failure;            /* of the first that failed */
+        unsigned fetching;              /* sessions that have joined in */
+        pthread_cond_t idle;            /* there is none any more */
+} MirrorLarge;
+
+struct MirrorItem {
+        MirrorItem *next;
+        enum mirror_item_kind kind;
+        MirrorDirectory *directory;     /* of a DIRECTORY: itself; else that which the entry is in */
+        const MirrorEntry *source;      /* in the directory's lists; NULL for DIRECTORY */
+        const MirrorEntry *target;      /* NULL: not there */
+        const char *why;
+        MirrorLarge *large;             /* SEGMENTS: of another session's item */
+        bool again;                     /* another session has given it back */
+};
+
+struct MirrorDirectory {
+        MirrorDirectory *parent;        /* NULL: the root */
+        char *path;                     /* relative to both roots, "" for the root */
+        unsigned depth;                 /* 0: the root */
+        bool has_source;                /* false: it is in the target only, and is to be emptied */
+        bool has_target;                /* false: not there yet (with dry_run: will not be) */
+        bool empty_target;              /* it was made just now */
+        int64_t remote_mtime;           /* as its own entry tells; or KFTP_MTIME_UNKNOWN */
+        uint32_t remote_precision;
+        int64_t source_mtime;           /* to be set in the end, or KFTP_MTIME_UNKNOWN */
+        uint32_t source_mode;           /* to be set in the end, or KFTP_MODE_UNKNOWN */
+
+        /* from when it was compared; no lock is needed until then, and they do not change afterwards */
+        MirrorList source, target;
+        bool utc;                       /* the remote one's times are in UTC */
+        bool nameless;                  /* the server's listing tells nothing but names */
+        bool incomplete;                /* what is in the source is not known for sure */
+
+        unsigned pending;               /* items and directories below that are not done, its own item included */
+        bool failed;                    /* something in it has */
+        bool kept;                      /* something stays in it: of a directory that is to be emptied, or of a source that is moved */
+        bool emptied;                   /* of the target: what is to be deleted below has been told */
+        MirrorItem *then;               /* what waits for it to be gone */
+};
+
+/* A list of items with an end to add to. */
+typedef struct MirrorItems {
+        MirrorItem *first, *last;
+        size_t n;
+} MirrorItems;
+
+struct MirrorSession {
+        Mirror *mirror;
+        unsigned number;                /* from 1 */
+        pthread_t thread;
+        bool running;                   /* there is a thread to be joined */
+        bool ended;
+        bool connected;                 /* has been, once */
+        KftpControl *control;
+        KftpClient *client;             /* the thread's own */
+        uint64_t counted;               /* bytes of its transfer under way that are in the totals */
+};
+
+struct Mirror {
+        const KftpMirrorOptions *options;
+        const KftpOptions *session_options;
+        KftpUrl url;                    /* agrees with the mode of TLS; its strings are the caller's */
+        MirrorLocal local;
+        bool no_local_root;             /* of a dry run: it would be made */
+        MirrorState *state;             /* NULL: none */
+        int64_t now;                    /* seconds since 1970, when it began */
+        uint64_t begin_usec;
+
+        pthread_mutex_t lock;
+        pthread_cond_t work;            /* an item was added, or there will be no more */
+        int wake_fd;                    /* eventfd: the main thread is to look */
+
+        MirrorItems directories;        /* taken from the front, those found last first */
+        MirrorItems transfers;
+        MirrorItems joins;
+        unsigned active;                /* items under way, joins not counted */
+        unsigned listing;               /* of them directories */
+        bool done;                      /* the root is */
+        bool stopping;                  /* nothing is taken any more */
+        bool cancelled;                 /* by the caller */
+
+        unsigned parallel;
+        unsigned sessions_max;
+        unsigned sessions_n;            /* started */
+        unsigned alive;                 /* not ended */
+        unsigned idle;                  /* waiting for items */
+        MirrorSession sessions[KFTP_MIRROR_SESSIONS_MAX];
+
+        MirrorRules rules;              /* read as a copy */
+        bool keeps_times;               /* the server was seen to */
+
+        KftpMirrorProgress progress;
+        KftpMirrorSession shown[KFTP_MIRROR_SESSIONS_MAX];
+        uint64_t told_usec;
+        KftpMirrorResult *result;
+        KftpFailure fatal;              /* what stopped it; class OK: nothing */
+
+        pthread_mutex_t callbacks;      /* one at a time; taken with or without the lock, never the other way round */
+        char *warned;                   /* the last warning: that of one session is that of all */
+};
+
+/* ---- Reports: mirror-report.c ---------------------------------------------------------------- */
+
+/*
+ * What was done, or failed: counts it and tells of it. path is relative; entry (NULL: nothing is known) is what was listed.
+ * result NULL: it went well and there is no more to say.
+ */
+typedef struct MirrorNews {
+        enum kftp_mirror_action action;
+        bool planned;
+        const char *path;
+        const char *why;
+        const MirrorEntry *entry;
+        const KftpResult *result;
+} MirrorNews;
+void mirror_report(MirrorSession *s, const MirrorNews *news);
+/* The same of a failure without a result, which it frees. */
+void mirror_report_failure(MirrorSession *s, enum kftp_mirror_action action, const char *path, const MirrorEntry *entry, KftpFailure *f);
+/* An entry that is not touched; reason is a phrase: "holds a slash". */
+void mirror_report_refusal(MirrorSession *s, const MirrorDirectory *d, const MirrorEntry *entry, const char *reason);
+/* Something for who looks closely. */
+void mirror_note(MirrorSession *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What a session shows: path NULL: nothing. With the lock. */
+void mirror_show(MirrorSession *s, bool listing, const char *path);
+/* Calls the progress callback, if it is time or with force. With the lock. */
+void mirror_tell_progress(Mirror *m, bool force);
+/* Of the session's transfer, from its client's callback. */
+void mirror_note_progress(MirrorSession *s, const KftpProgress *p);
+
+/* The paths of an entry in d, or of d itself if name is NULL: relative, remote, local. Allocated. */
+char *mirror_path(const MirrorDirectory *d, const char *name);
+char *mirror_path_there(const Mirror *m, const char *path);
+char *mirror_path_here(const Mirror *m, const char *path);
+/* The mirror's URL with another path. remote, the storage of its path, is the caller's. */
+KftpUrl mirror_url(const Mirror *m, char *remote);
+
+/* ---- The queue: mirror-queue.c --------------------------------------------------------------- */
+
+/* -ENOMEM stops the mirror, and is told there. */
+MirrorItem *mirror_item_new(MirrorSession *s, enum mirror_item_kind kind, MirrorDirectory *d, const MirrorEntry *source, const MirrorEntry *target, const char *why);
+/* Adds an item; its directory waits for it. */
+void mirror_push(Mirror *m, MirrorItem *item);
+/* Gives an item back that was taken, for another session. */
+void mirror_give_back(Mirror *m, MirrorItem *item);
+/* The next item, waiting for one; NULL: there will be none. */
+MirrorItem *mirror_take(MirrorSession *s);
+/* An item was dealt with: frees it, and ends what is done with it. */
+void mirror_item_done(MirrorSession *s, MirrorItem *item);
+/* Takes the invitations to a large file back. */
+void mirror_remove_joins(Mirror *m, const MirrorLarge *large);
+/* Nothing more is taken. f: why; it is moved. The first one counts. NULL: the caller wanted it. */
+void mirror_stop(Mirror *m, KftpFailure *f);
+bool mirror_is_stopping(Mirror *m);
+/* Whether a failure concerns more than one file: the mirror has to end. */
+bool mirror_is_fatal(const KftpFailure *f);
+void mirror_free_items(Mirror *m);
+
+/* ---- Sessions: mirror-session.c -------------------------------------------------------------- */
+
+/* Starts the first one, more as there is work, and returns when all have ended. */
+void mirror_run_sessions(Mirror *m);
+
+/* ---- Directories: mirror-directory.c, mirror-finish.c ---------------------------------------- */
+
+/* The record of a directory below parent (NULL: the root), pending once. -ENOMEM as above. */
+MirrorDirectory *mirror_directory_new(MirrorSession *s, MirrorDirectory *parent, const char *name);
+MirrorDirectory *mirror_directory_free(MirrorDirectory *d);
+/* Lists both sides, compares, adds items. -errno with *f: another session may try that. */
+int mirror_compare_directory(MirrorSession *s, MirrorItem *item, KftpFailure *f);
+/* The rules as they are known now, for files of d. */
+MirrorRules mirror_rules(Mirror *m, const MirrorDirectory *d);
+/* Has a directory of the target emptied and removed; after that, then (may be NULL) is pushed. */
+void mirror_empty_directory(MirrorSession *s, MirrorDirectory *parent, const MirrorEntry *target, MirrorItem *then);
+/* Something in d has failed. */
+void mirror_fail(Mirror *m, MirrorDirectory *d);
+/* Something stays in d. */
+void mirror_keep(Mirror *m, MirrorDirectory *d);
+/* Whether a failed item is one for another session: its connection is gone for good, and there are others. */
+bool mirror_is_for_others(MirrorSession *s, const MirrorItem *item, const KftpFailure *f);
+/* Does, or has done, what a pair of entries calls for. */
+void mirror_act(MirrorSession *s, MirrorDirectory *d, const MirrorEntry *source, const MirrorEntry *target, MirrorVerdict verdict, const char *why);
+/* All in it is done: what is left to do for itself. */
+void mirror_finish_directory(MirrorSession *s, MirrorDirectory *d);
+
+/* ---- The server: mirror-remote.c ------------------------------------------------------------- */
+
+/* Fills d's list of the remote side, from the state or from the server. -ENOENT with *f: there is no such directory. */
+int mirror_list_remote(MirrorSession *s, MirrorDirectory *d, MirrorList *ret, KftpFailure *f);
+/* MDTM of a remote path. 1: *ret is it. 0: the server does not tell. */
+int mirror_remote_mtime(MirrorSession *s, const char *path, int64_t *ret, KftpFailure *f);
+/* MFMT, and CHMOD. -EOPNOTSUPP: the server has no such command. */
+int mirror_remote_set(MirrorSession *s, const char *path, int64_t mtime, uint32_t mode, KftpFailure *f);
+/* Whether the server keeps a time that it is told, tried on a file by giving it the time that it has. */
+bool mirror_remote_keeps_times(MirrorSession *s, const char *path);
+int mirror_remote_mkdir(MirrorSession *s, const char *path, bool parents, KftpFailure *f);
+int mirror_remote_remove(MirrorSession *s, const char *path, bool directory, KftpFailure *f);
+/* Finds out what a link leads to, or an entry of which nothing but its name is known: type, size, and time. */
+int mirror_remote_look(MirrorSession *s, const char *path, MirrorEntry *entry, KftpFailure *f);
+
+/* ---- Files: mirror-transfer.c, mirror-check.c ------------------------------------------------ */
+
+/* They return -errno with *f if the item may be tried by another session. Everything else they have reported. */
+int mirror_get(MirrorSession *s, MirrorItem *item, KftpFailure *f);
+int mirror_put(MirrorSession *s, MirrorItem *item, KftpFailure *f);
+void mirror_join(MirrorSession *s, MirrorItem *item);
+void mirror_check(MirrorSession *s, MirrorItem *item);
+void mirror_set(MirrorSession *s, MirrorItem *item);
+/* Removes a file from the source, if that is wanted, after it was transferred or found to be the same. */
+void mirror_move(MirrorSession *s, MirrorDirectory *d, const MirrorEntry *source);
