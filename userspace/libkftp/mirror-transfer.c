@@ -42,12 +42,23 @@ static void show(MirrorSession *s, const char *path) {
         pthread_mutex_unlock(&s->mirror->lock);
 }
 
-/* What the file was listed with does not count as left any more, apart from what has moved. */
-static void count_off(MirrorSession *s, const MirrorItem *item) {
+static bool is_large(const Mirror *m, const MirrorEntry *e) {
+        uint64_t segment = m->options->segment_size ?: KFTP_SEGMENT_SIZE_DEFAULT;
+
+        return m->options->segments > 1 && e->size != KFTP_SIZE_UNKNOWN && e->size / 2 >= segment;
+}
+
+/* What the file was listed with does not count as left any more; of what has moved not all need have been told. */
+static void count_off(MirrorSession *s, const MirrorItem *item, const KftpResult *result) {
         Mirror *m = s->mirror;
         uint64_t size = item->source->size;
+        uint64_t moved = result->failure.class == KFTP_CLASS_OK ? result->bytes - MIN2(result->bytes, result->resumed_from) : 0;
 
         pthread_mutex_lock(&m->lock);
+        if (moved > s->counted && !is_large(m, item->source)) {
+                m->progress.bytes += moved - s->counted;
+                m->result->bytes += moved - s->counted;
+        }
         if (size != KFTP_SIZE_UNKNOWN && size > s->counted)
                 m->progress.bytes_left -= MIN2(m->progress.bytes_left, size - s->counted);
         s->counted = 0;
@@ -67,7 +78,7 @@ static int conclude(MirrorSession *s, MirrorItem *item, enum kftp_mirror_action 
                 kftp_result_done(result);
                 return r;
         }
-        count_off(s, item);
+        count_off(s, item, result);
         if (own->class == KFTP_CLASS_OK) {
                 mirror_report(s, &(MirrorNews) { .action = action, .path = p->path, .why = item->why, .entry = item->source, .result = result });
                 mirror_move(s, item->directory, item->source);
@@ -116,12 +127,6 @@ static void learn(Mirror *m, const MirrorItem *item, int64_t mtime) {
         pthread_mutex_lock(&m->lock);
         mirror_clock_learn(&m->rules.clock, item->source->mtime, item->source->mtime_precision, mtime);
         pthread_mutex_unlock(&m->lock);
-}
-
-static bool is_large(const Mirror *m, const MirrorEntry *e) {
-        uint64_t segment = m->options->segment_size ?: KFTP_SEGMENT_SIZE_DEFAULT;
-
-        return m->options->segments > 1 && e->size != KFTP_SIZE_UNKNOWN && e->size / 2 >= segment;
 }
 
 void mirror_join(MirrorSession *s, MirrorItem *item) {
