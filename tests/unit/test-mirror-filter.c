@@ -92,6 +92,7 @@ static const struct {
         { "**/*.o",         "a.o",              true  },
         { "**/*.o",         "d/e/a.o",          true  },
         { "d**/a",          "dx/y/a",           true  },
+        { "d**/a",          "da",               false },
         { "d**a/b",         "d/x/a/b",          true  },
         { "*/**/*",         "d/a",              true  },
         { "*/**/*",         "a",                false },
@@ -150,6 +151,7 @@ static const struct {
         { "?",              "\xff",             true  },
         { "*\xff*",         "a\xff" "b",        true  },
         { "\xff",           "\xfe",             false },
+        { "\xff",           "\xc3\xbf",         false },
         { "[\xff]",         "\xff",             true  },
         { "*",              "\xff\xfe",         true  },
 };
@@ -382,6 +384,7 @@ static const struct {
         { "^a\x80\xbf\xc0\xff$", "a\x80\xbf\xc0\xff", true, true },
         { "^[\xe4\xfc]$",   "\xe4",             true,  true  },
         { "^[\xe4\xfc]$",   "\xf6",             false, false },
+        { "^a\x80$",        "a\xc0",            false, false },
         { "^\xc3\xbc\xff$", "\xc3\xbc\xff",     true,  true  },
         { "\xff",           "",                 false, false },
 };

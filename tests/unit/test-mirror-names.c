@@ -108,7 +108,7 @@ static void test_temporary_names_are_known(void **state) {
 
 static void test_other_names_are_not_temporary(void **state) {
         static const char *const names[] = {
-                "", ".", "a", ".kftp-part", ".kftp-", "a.kftp-part", "kftp-part", ".a.kftp-parts", ".a.kftp-notes", ".a.kftp_part",
+                "", ".", "a", ".kftp-part", "..kftp-part", ".kftp-", "a.kftp-part", "kftp-part", ".a.kftp-parts", ".a.kftp-notes", ".a.kftp_part",
                 ".a.kftp-part.gz", ".kftp-0123456789abcdef", "a.kftp-0123456789abcde", "a.kftp-0123456789abcdeg",
                 "a.kftp-0123456789ABCDEF", "a.kftp-0123456789abcdef0", "a-kftp-0123456789abcdef", "a.kftp-0123456789abcdef.txt",
         };
@@ -134,6 +134,7 @@ static void test_links(void **state) {
                 { "d/l",      "..",              NULL           },
                 { "d/l",      "../a",            NULL           },
                 { "d/l",      ".././a",          NULL           },
+                { "d/l",      "./../a",          NULL           },
                 { "d/l",      "..//a",           NULL           },
                 { "d/e/f/l",  "../../../a",      NULL           },
                 { "d//l",     "../a",            NULL           },

@@ -28,7 +28,7 @@ static bool has_control(const char *text, size_t n) {
 
 /* Whether one of the parts between separators is "..". */
 static bool has_parent_part(const char *text, size_t n, char separator) {
-        for (size_t begin = 0, end; begin <= n; begin = end + 1) {
+        for (size_t begin = 0, end; begin < n; begin = end + 1) {
                 for (end = begin; end < n && text[end] != separator; end++)
                         ;
                 if (end - begin == 2 && memcmp(text + begin, "..", 2) == 0)
