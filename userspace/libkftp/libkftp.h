@@ -256,6 +256,22 @@ typedef struct KftpResult {
 int kftp_get(const KftpUrl *url, const char *dest, const KftpOptions *options, KftpResult *ret);
 void kftp_result_done(KftpResult *r);
 
+/*
+ * As kftp_get, of a large file: over up to segments sessions at a time (at most KFTP_MIRROR_SESSIONS_MAX), each of which fetches a
+ * part of segment_size bytes or more (0: KFTP_SEGMENT_SIZE_DEFAULT) after the other. What is recorded of them is gone on from by a later
+ * call of this kind. A server that does not let in that many sessions is asked by fewer; a file that is smaller than two parts, or
+ * whose size and time the server does not tell, is fetched as kftp_get does. limit_rate is for all sessions together.
+ *
+ * The callbacks are called by one thread at a time, but by others than the caller's; progress is that of the whole file.
+ */
+int kftp_get_segments(
+                const KftpUrl *url,
+                const char *dest,
+                const KftpOptions *options,
+                unsigned segments,
+                uint64_t segment_size,
+                KftpResult *ret);
+
 /* Where kftp_get will put the file, and the name of its temporary file; allocated, absolute. */
 int kftp_get_names(const KftpUrl *url, const char *dest, char **final, char **temporary, KftpFailure *f);
 

@@ -38,6 +38,12 @@ int kftp_segments_fetch(KftpSegments *s, KftpClient *c, KftpFailure *f);
  */
 int kftp_segments_finish(KftpSegments *s, KftpClient *c, KftpResult *ret);
 
-/* Of the whole file: what is there by now, and how much of it was there when it was opened. From any thread. */
-void kftp_segments_progress(KftpSegments *s, KftpProgress *ret);
+/*
+ * Of the whole file: what is there by now, and how much of it was there when it was opened. From any thread. false: it is fetched
+ * whole instead, of which kftp_segments_finish tells as kftp_client_fetch does.
+ */
+bool kftp_segments_progress(KftpSegments *s, KftpProgress *ret);
+
+/* Whether something is left to be fetched, by whomever: else what a client still waits for is not worth the time. */
+bool kftp_segments_wanted(KftpSegments *s);
 void kftp_segments_close(KftpSegments *s);      /* NULL is fine */
