@@ -10,11 +10,13 @@ FUZZ_CFLAGS := -std=gnu11 -pthread -O1 -g $(US_WARNINGS) -fno-omit-frame-pointer
 
 FUZZ_LIST := $(filter userspace/libkftp/list.c userspace/libkftp/list-%,$(LIBKFTP_SOURCES)) \
 	userspace/libkftp/escape.c userspace/libkftp/utf8.c
-FUZZERS := fuzz-list fuzz-list-line
+FUZZ_MIRROR := $(addprefix userspace/libkftp/,mirror-names.c mirror-glob.c mirror-filter.c mirror-shard.c escape.c utf8.c)
+FUZZERS := fuzz-list fuzz-list-line fuzz-mirror
 
 .PHONY: check-fuzz fuzz-tools fuzz-seeds
 check-fuzz: fuzz-seeds
-	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ) $(FUZZ)/bin/fuzz-list:$(FUZZ)/seeds/listings $(FUZZ)/bin/fuzz-list-line:$(FUZZ)/seeds/lines
+	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ) $(FUZZ)/bin/fuzz-list:$(FUZZ)/seeds/listings $(FUZZ)/bin/fuzz-list-line:$(FUZZ)/seeds/lines \
+		$(FUZZ)/bin/fuzz-mirror:$(FUZZ)/seeds/mirror
 
 # Tried out, as Debian has the runtime in a package that clang only recommends.
 fuzz-tools:
@@ -23,7 +25,9 @@ fuzz-tools:
 	@$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $(FUZZ)/try $(FUZZ)/try.c 2>/dev/null || \
 		DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends clang libclang-rt-dev
 
-$(FUZZERS:%=$(FUZZ)/bin/%): $(FUZZ)/bin/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ)/obj/tests/fuzz/fuzz.o $(FUZZ_LIST:%.c=$(FUZZ)/obj/%.o)
+$(FUZZ)/bin/fuzz-list $(FUZZ)/bin/fuzz-list-line: $(FUZZ_LIST:%.c=$(FUZZ)/obj/%.o)
+$(FUZZ)/bin/fuzz-mirror: $(FUZZ_MIRROR:%.c=$(FUZZ)/obj/%.o)
+$(FUZZERS:%=$(FUZZ)/bin/%): $(FUZZ)/bin/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ)/obj/tests/fuzz/fuzz.o
 	$(call SAY,LD)
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^
@@ -35,6 +39,6 @@ $(FUZZ)/obj/%.o: %.c | $(US_HEADERS) fuzz-tools
 
 fuzz-seeds: $(FUZZERS:%=$(FUZZ)/bin/%)
 	@rm -rf $(FUZZ)/seeds
-	@tests/fuzz/seeds tests/listings $(FUZZ)/seeds/listings $(FUZZ)/seeds/lines
+	@tests/fuzz/seeds tests/listings $(FUZZ)/seeds/listings $(FUZZ)/seeds/lines $(FUZZ)/seeds/mirror
 
 -include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)

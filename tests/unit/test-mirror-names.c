@@ -146,6 +146,7 @@ static void test_links(void **state) {
                 { "d/l",      "../../d/a",       "out of"       },
                 { "d//l",     "../../a",         "out of"       },
                 { "/l",       "../a",            "out of"       },
+                { "//l",      "../a",            "out of"       },
                 { "d/l",      ".././../a",       "out of"       },
                 { "d/e/f/l",  "../../../../a",   "out of"       },
                 { "d/l",      "a/..",            "behind"       },

@@ -87,8 +87,8 @@ bool mirror_name_is_temporary(const char *name) {
 static size_t count_directories(const char *path) {
         size_t n = 0;
 
-        for (const char *p = path; *p; p++)
-                if (p[0] == '/' && p[1] && p[1] != '/' && p > path)
+        for (const char *p = path + strspn(path, "/"); *p; p++)
+                if (p[0] == '/' && p[1] && p[1] != '/')
                         n++;
         return n;
 }
