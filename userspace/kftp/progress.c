@@ -7,40 +7,17 @@
 #include <math.h>
 #include <sys/ioctl.h>
 
+#include "columns.h"
 #include "format.h"
 #include "progress.h"
 #include "util.h"
 
-#define DRAW_USEC (USEC_PER_SEC / 10)
-#define LINE_USEC (10 * USEC_PER_SEC)
-#define SAMPLE_USEC (USEC_PER_SEC / 2)
-#define SAMPLE_WEIGHT 0.3
 #define WIDTH_DEFAULT 80
+#define HEIGHT_DEFAULT 24
 #define WIDTH_MAX 512
 #define NAME_WIDTH_MIN 8
 #define BAR_WIDTH_MIN 5
 #define BAR_WIDTH_MAX 40
-
-/* Columns of text that was made fit to be shown: one for each character. */
-static unsigned columns(const char *text) {
-        unsigned n = 0;
-
-        for (; *text; text++)
-                n += ((unsigned char) *text & 0xc0) != 0x80;
-        return n;
-}
-
-/* How many bytes of text take n columns. */
-static size_t prefix(const char *text, unsigned n) {
-        const char *p = text;
-
-        while (*p && (n > 0 || ((unsigned char) *p & 0xc0) == 0x80)) {
-                if (((unsigned char) *p & 0xc0) != 0x80)
-                        n--;
-                p++;
-        }
-        return (size_t) (p - text);
-}
 
 char *progress_format_left(char *buffer, double seconds) {
         unsigned long s = seconds < 359999 ? (unsigned long) ceil(seconds) : 359999;
@@ -83,6 +60,23 @@ static void render_bar(FILE *f, const KftpProgress *now, unsigned width) {
         fputs("] ", f);
 }
 
+/* What does not fit: of a path, its last part tells more than its first. */
+static void render_name(FILE *f, const char *name, unsigned width) {
+        unsigned n = columns(name);
+
+        if (n <= width)
+                fprintf(f, "%s%*s", name, (int) (width - n), "");
+        else if (strchr(name, '/')) {
+                const char *end = name + columns_suffix(name, width - 1);
+
+                fprintf(f, "~%s%*s", end, (int) (width - 1 - columns(end)), "");
+        } else {
+                _cleanup_free_ char *begin = strndup(name, columns_prefix(name, width - 1));
+
+                fprintf(f, "%s~%*s", strempty(begin), (int) (width - 1 - columns(strempty(begin))), "");
+        }
+}
+
 /* The numbers always; then, as far as there is room, the percentage, the name and the bar. */
 static void render(FILE *f, const char *name, const KftpProgress *now, const char *numbers, unsigned width) {
         unsigned used = columns(numbers), left, name_width, bar = 0;
@@ -95,12 +89,8 @@ static void render(FILE *f, const char *name, const KftpProgress *now, const cha
         name_width = bar > 0 ? left - bar - 4 : left > 1 ? left - 1 : 0;
 
         if (name_width > 0) {
-                bool cut = columns(name) > name_width;
-                size_t n = prefix(name, cut ? name_width - 1 : name_width);
-
-                fprintf(f, "%.*s%s ", (int) n, name, cut ? "~" : "");
-                for (unsigned i = columns(name); i < name_width; i++)
-                        fputc(' ', f);
+                render_name(f, name, name_width);
+                fputc(' ', f);
         }
         if (has_total(now))
                 fprintf(f, "%3u%% ", percent(now));
@@ -119,16 +109,17 @@ char *progress_render(const char *name, const KftpProgress *now, double rate, un
         render(f, name, now, numbers, width);
         if (fclose(f) != 0)
                 return NULL;
-        line[prefix(line, width)] = '\0';
+        line[columns_prefix(line, width)] = '\0';
         return STEAL_PTR(line);
 }
 
-static unsigned terminal_width(void) {
-        struct winsize size;
+void progress_terminal_size(unsigned *ret_width, unsigned *ret_height) {
+        struct winsize size = {};
 
-        if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
-                return WIDTH_DEFAULT;
-        return MIN2(size.ws_col, (unsigned) WIDTH_MAX);
+        (void) ioctl(STDERR_FILENO, TIOCGWINSZ, &size);
+        /* The last column stays free: some terminals wrap there. */
+        *ret_width = size.ws_col > 1 ? MIN2(size.ws_col, (unsigned) WIDTH_MAX) - 1 : size.ws_col == 1 ? 1 : WIDTH_DEFAULT - 1;
+        *ret_height = size.ws_row > 0 ? size.ws_row : HEIGHT_DEFAULT;
 }
 
 void progress_begin(Progress *p, const char *name, bool shown) {
@@ -141,27 +132,12 @@ void progress_begin(Progress *p, const char *name, bool shown) {
         p->told_usec = p->begun_usec;
 }
 
-/* Of the last seconds, not of the whole: that is what the time left depends on. */
-static void measure(Progress *p, const KftpProgress *now, uint64_t t) {
-        if (p->sample_usec == 0 || now->bytes < p->sample_bytes) {
-                p->sample_usec = t;
-                p->sample_bytes = now->bytes;
-                p->rate = now->usec > 0 ? (double) (now->bytes - now->resumed_from) * (double) USEC_PER_SEC / (double) now->usec : 0;
-                return;
-        }
-        if (t - p->sample_usec < SAMPLE_USEC)
-                return;
-        p->rate += SAMPLE_WEIGHT
-                * ((double) (now->bytes - p->sample_bytes) * (double) USEC_PER_SEC / (double) (t - p->sample_usec) - p->rate);
-        p->sample_usec = t;
-        p->sample_bytes = now->bytes;
-}
-
 static void draw(Progress *p, const KftpProgress *now) {
-        unsigned width = terminal_width();
-        /* The last column stays free: some terminals wrap there. */
-        _cleanup_free_ char *line = progress_render(strempty(p->name), now, p->rate, width > 1 ? width - 1 : width);
+        _cleanup_free_ char *line = NULL;
+        unsigned width, height;
 
+        progress_terminal_size(&width, &height);
+        line = progress_render(strempty(p->name), now, p->speed.rate, width);
         if (!line)
                 return;
         fprintf(stderr, "\r%s\033[K", line);
@@ -173,7 +149,7 @@ static void write_line(const Progress *p, const KftpProgress *now) {
         char bytes[KFTP_FORMAT_MAX], total[KFTP_FORMAT_MAX], speed[KFTP_FORMAT_MAX];
 
         kftp_format_bytes(bytes, now->bytes);
-        kftp_format_rate(speed, (uint64_t) p->rate);
+        kftp_format_rate(speed, (uint64_t) p->speed.rate);
         if (has_total(now))
                 fprintf(stderr, "%s: %u%%, %s of %s, %s\n", strempty(p->name), percent(now), bytes,
                         kftp_format_bytes(total, now->total), speed);
@@ -186,8 +162,8 @@ void progress_update(Progress *p, const KftpProgress *now) {
 
         if (!p->shown)
                 return;
-        measure(p, now, t);
-        if (t - p->told_usec < (p->tty ? DRAW_USEC : LINE_USEC))
+        speed_measure(&p->speed, now, t);
+        if (t - p->told_usec < (p->tty ? PROGRESS_DRAW_USEC : PROGRESS_LINE_USEC))
                 return;
         p->told_usec = t;
         if (p->tty)

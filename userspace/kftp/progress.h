@@ -4,6 +4,11 @@
 #include <stdbool.h>
 
 #include "libkftp.h"
+#include "speed.h"
+
+/* How often something is shown: on a terminal, and elsewhere. */
+#define PROGRESS_DRAW_USEC UINT64_C(100000)
+#define PROGRESS_LINE_USEC UINT64_C(10000000)
 
 /* The progress of one transfer on stderr. */
 typedef struct Progress {
@@ -13,9 +18,7 @@ typedef struct Progress {
         char *name;                     /* fit to be shown */
         uint64_t begun_usec;
         uint64_t told_usec;             /* when the last line was written */
-        uint64_t sample_usec;           /* of the rate: begin of the running sample */
-        uint64_t sample_bytes;
-        double rate;                    /* bytes per second, of late */
+        Speed speed;
 } Progress;
 
 void progress_begin(Progress *p, const char *name, bool shown);
@@ -29,3 +32,6 @@ char *progress_format_left(char *buffer, double seconds);
 
 /* The line, at most width columns wide. Allocated. */
 char *progress_render(const char *name, const KftpProgress *now, double rate, unsigned width);
+
+/* Of stderr: how wide a line may be, and how many there are. */
+void progress_terminal_size(unsigned *ret_width, unsigned *ret_height);
