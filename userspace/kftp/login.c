@@ -82,7 +82,9 @@ static int choose_proxy(Run *run, const KftpUrl *url, KftpFailure *f) {
                 r = find_proxy_login(run, f);
         if (r < 0)
                 return r;
-        kftp_client_set_proxy(run->client, kftp_proxy_exempt_by_environment(url->host) ? NULL : run->proxy);
+        run->options.proxy = kftp_proxy_exempt_by_environment(url->host) ? NULL : run->proxy;
+        if (run->client)
+                kftp_client_set_proxy(run->client, run->options.proxy);
         return 0;
 }
 
@@ -96,6 +98,16 @@ void login_forget(Run *run) {
         free(run->login);
         run->login = NULL;
         kftp_login_done(&run->netrc);
+}
+
+static void set_login(Run *run, const char *user, const char *password, const char *account) {
+        KftpOptions *o = &run->options;
+
+        o->user = user;
+        o->password = password;
+        o->account = account;
+        if (run->client)
+                kftp_client_set_login(run->client, user, password, account);
 }
 
 static int ask_password(Run *run, const char *user, const KftpUrl *url, KftpFailure *f) {
@@ -167,12 +179,12 @@ int run_log_in(Run *run, const KftpUrl *url, KftpFailure *f) {
                 return refuse_again(url, f);
         if (login && streq_ptr(run->login, login))
                 return 0;
-        kftp_client_set_login(run->client, a->user, NULL, NULL);
+        set_login(run, a->user, NULL, NULL);
         login_forget(run);
         r = find_password(run, user, url, f);
         if (r < 0)
                 return r;
         run->login = STEAL_PTR(login);
-        kftp_client_set_login(run->client, a->user ?: (url->user ? NULL : run->netrc.user), run->password ?: run->netrc.password, run->netrc.account);
+        set_login(run, a->user ?: (url->user ? NULL : run->netrc.user), run->password ?: run->netrc.password, run->netrc.account);
         return 0;
 }

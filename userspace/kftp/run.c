@@ -34,11 +34,18 @@ static int install_handlers(void) {
 
 /* ---- What is shown meanwhile ----------------------------------------------------------------- */
 
+static void begin_line(Run *run) {
+        if (run->begin_line)
+                run->begin_line(run);
+        else
+                progress_clear(&run->progress);
+}
+
 static void show_line(void *userdata, bool sent, const char *text, size_t n) {
         _cleanup_free_ char *escaped = kftp_escape(text, n);
         Run *run = userdata;
 
-        progress_clear(&run->progress);
+        begin_line(run);
         fprintf(stderr, "%c %s\n", sent ? '>' : '<', strempty(escaped));
 }
 
@@ -46,7 +53,7 @@ static void show_note(void *userdata, const char *text) {
         _cleanup_free_ char *escaped = kftp_escape(text, strlen(text));
         Run *run = userdata;
 
-        progress_clear(&run->progress);
+        begin_line(run);
         fprintf(stderr, "* %s\n", strempty(escaped));
 }
 
@@ -54,7 +61,7 @@ static void show_warning(void *userdata, const char *text) {
         _cleanup_free_ char *escaped = kftp_escape(text, strlen(text));
         Run *run = userdata;
 
-        progress_clear(&run->progress);
+        begin_line(run);
         fprintf(stderr, "kftp: warning: %s\n", strempty(escaped));
 }
 
@@ -62,7 +69,7 @@ static void show_connected(void *userdata, const struct kftp_addr *local, const 
         _cleanup_free_ char *from = kftp_address_format(local), *to = kftp_address_format(peer);
         Run *run = userdata;
 
-        progress_clear(&run->progress);
+        begin_line(run);
         fprintf(stderr, "* control connection: %s -> %s\n", strempty(from), strempty(to));
 }
 
@@ -70,7 +77,7 @@ static void show_tls(void *userdata, enum kftp_role channel, const KftpTlsState 
         _cleanup_free_ char *text = kftp_tls_format(s);
         Run *run = userdata;
 
-        progress_clear(&run->progress);
+        begin_line(run);
         fprintf(stderr, "* %s connection: %s\n", channel == KFTP_ROLE_CONTROL ? "control" : "data", strempty(text));
 }
 
@@ -92,7 +99,7 @@ static void show_retry(void *userdata, const KftpAttempt *a) {
         char delay[KFTP_FORMAT_MAX];
         Run *run = userdata;
 
-        progress_clear(&run->progress);
+        begin_line(run);
         fprintf(stderr, "kftp: attempt %u of %u: %s; again in %s\n", a->attempt, run->arguments.retries + 1,
                 strempty(a->failure->text), kftp_format_usec(delay, a->delay_usec));
 }
@@ -157,9 +164,24 @@ static int check_tls(const Arguments *a) {
         return class;
 }
 
-int run_begin(Run *run) {
+static int cannot_begin(int error) {
+        fprintf(stderr, "kftp: cannot begin: %s\n", strerror(-error));
+        return KFTP_CLASS_OTHER;
+}
+
+int run_prepare(Run *run) {
         const Arguments *a = &run->arguments;
-        KftpOptions options = {
+        int r;
+
+        r = check_tls(a);
+        if (r != 0)
+                return r;
+        r = control ? 0 : kftp_control_new(&control);
+        if (r >= 0)
+                r = install_handlers();
+        if (r < 0)
+                return cannot_begin(r);
+        run->options = (KftpOptions) {
                 .user = a->user,
                 .source = a->source.family != 0 ? &a->source : NULL,
                 .ifindex = a->ifindex,
@@ -170,26 +192,20 @@ int run_begin(Run *run) {
                 .limit_rate = a->limit_rate,
                 .verify = a->verify,
                 .callbacks = callbacks(run),
+                .control = control,
                 .tls = a->tls,
         };
-        int r;
-
-        r = check_tls(a);
-        if (r != 0)
-                return r;
-        options.tls.mode = a->tls_mode.mode;
-
-        r = control ? 0 : kftp_control_new(&control);
-        if (r >= 0)
-                r = install_handlers();
-        options.control = control;
-        if (r >= 0)
-                r = kftp_client_new(&run->client, &options);
-        if (r < 0) {
-                fprintf(stderr, "kftp: cannot begin: %s\n", strerror(-r));
-                return KFTP_CLASS_OTHER;
-        }
+        run->options.tls.mode = a->tls_mode.mode;
         return 0;
+}
+
+int run_begin(Run *run) {
+        int class = run_prepare(run), r;
+
+        if (class != 0)
+                return class;
+        r = kftp_client_new(&run->client, &run->options);
+        return r < 0 ? cannot_begin(r) : 0;
 }
 
 void run_end(Run *run) {
@@ -197,6 +213,7 @@ void run_end(Run *run) {
         login_forget(run);
         kftp_proxy_free(run->proxy);
         free(run->refused);
+        arguments_done(&run->arguments);
 }
 
 /* The options are for all URLs, and each of them has to make sense of them. */

@@ -12,7 +12,8 @@
 typedef struct Run {
         Arguments arguments;
         const char *verb;
-        KftpClient *client;
+        KftpOptions options;            /* what the arguments, the environment and the login make of them */
+        KftpClient *client;             /* NULL: the verb has clients of its own */
         Progress progress;              /* begun and ended by the verb; shown only if it was begun as shown */
         bool tty;                       /* stderr is one */
         char *password;                 /* from a file of its own, or asked for */
@@ -20,12 +21,15 @@ typedef struct Run {
         char *login;                    /* "user@host:port" that they are for */
         char *refused;                  /* the last such one that the server did not let in */
         KftpProxy *proxy;               /* the one there is, whether or not the host is reached through it */
+        /* Makes room for a line on stderr and may begin it; NULL: the progress is taken off the screen. */
+        void (*begin_line)(struct Run *run);
 } Run;
 
 /* Takes the arguments. 0, or an exit code after a message. Run.arguments holds even if nothing else was done. */
 int run_parse(Run *run, unsigned verb, int argc, char **argv);
 
-/* Installs the signal handlers and makes the client. 0, or an exit code after a message. */
+/* Installs the signal handlers and makes the options; and the client, too. 0, or an exit code after a message. */
+int run_prepare(Run *run);
 int run_begin(Run *run);
 void run_end(Run *run);
 
@@ -40,8 +44,8 @@ int run_parse_urls(const Run *run, unsigned n, KftpUrl *urls);
 void run_free_urls(KftpUrl *urls, unsigned n);
 
 /*
- * Finds the password for url's server, asks for it if need be, and the proxy through which the server is reached,
- * and tells the client. 0, or -errno with *f; so for a login, too, that was refused before.
+ * Finds the password for url's server, asks for it if need be, and the proxy through which the server is reached, and
+ * tells the options, and the client if there is one. 0, or -errno with *f; so for a login, too, that was refused before.
  */
 int run_log_in(Run *run, const KftpUrl *url, KftpFailure *f);
 
