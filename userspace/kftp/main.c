@@ -27,6 +27,7 @@ static const Verb verbs[] = {
         { "rm",     VERB_RM,    "URL...",      "Remove files",                               verb_rm    },
         { "mkdir",  VERB_MKDIR, "URL...",      "Make directories",                           verb_mkdir },
         { "mv",     VERB_MV,    "URL NEWNAME", "Rename; NEWNAME is a name beside it, or a path", verb_mv },
+        { "mirror", VERB_MIRROR, "SRC DST",    "Make the directory DST like SRC; one of them is a URL", verb_mirror },
         { "quote",  VERB_QUOTE, "URL COMMAND", "Send one command and show the reply",        verb_quote },
         { "doctor", 0,        "",              "Find out why kftp cannot work here, and what to do", verb_doctor },
 };

@@ -13,19 +13,20 @@
 
 /*
  * take stores what it makes of text, the option's value or NULL if it takes none, at where, the member of
- * struct Arguments. -EINVAL with *error set.
+ * struct Arguments; or adds it there, if the option may be given again and again. -EINVAL with *error set.
  */
 typedef struct Option {
         const char *name;
         char letter;                    /* 0: none */
         const char *value;              /* its name in the help; NULL: takes none */
         unsigned verbs;
-        int (*take)(const char *text, void *where, char **error);
+        int (*take)(const char *name, const char *text, void *where, char **error);
         size_t offset;
         const char *help;               /* lines after the first one are indented like it */
 } Option;
 
 #define TRANSFERS (VERB_GET | VERB_PUT)
+#define MANY_TRANSFERS (TRANSFERS | VERB_MIRROR)
 #define AT(member) offsetof(Arguments, member)
 
 static const Option options[] = {
@@ -72,17 +73,17 @@ static const Option options[] = {
         { "quiet",         'q', NULL,      VERB_ALL,            option_flag,      AT(quiet),
           "Show errors only" },
 
-        { "resume",        'c', NULL,      TRANSFERS,           option_flag,      AT(resume),
+        { "resume",        'c', NULL,      MANY_TRANSFERS,      option_flag,      AT(resume),
           "Go on from a partial file, if the source is still the same" },
         { "range",         0,   "RANGE",   VERB_GET | VERB_CAT, option_range,     AT(part.range),
           "Only these bytes: FROM-TO (both included, from 0), FROM- or -LAST" },
         { "text",          0,   NULL,      TRANSFERS | VERB_CAT, option_flag,    AT(part.text),
           "Translate the ends of lines: CR LF there, LF here" },
-        { "verify",        0,   "WHAT",    TRANSFERS | VERB_CAT, option_verify,  AT(verify),
+        { "verify",        0,   "WHAT",    MANY_TRANSFERS | VERB_CAT, option_verify,  AT(verify),
           "Compare with the server: size, mtime, hash, or several of them with commas" },
-        { "json",          0,   NULL,      TRANSFERS | VERB_LS, option_flag,      AT(json),
+        { "json",          0,   NULL,      MANY_TRANSFERS | VERB_LS, option_flag, AT(json),
           "Describe the result as JSON" },
-        { "no-progress",   0,   NULL,      TRANSFERS,           option_flag,      AT(no_progress),
+        { "no-progress",   0,   NULL,      MANY_TRANSFERS,      option_flag,      AT(no_progress),
           "Show no progress" },
 
         { "long",          'l', NULL,      VERB_LS,             option_flag,      AT(long_form),
@@ -112,6 +113,49 @@ static const Option options[] = {
           "Give the remote file the modification time of FILE" },
         { "mode",          0,   "MODE",    VERB_PUT,            option_mode,      AT(mode),
           "Give the remote file this mode, in octal" },
+
+        { "dry-run",       'n', NULL,      VERB_MIRROR,         option_flag,      AT(mirror.dry_run),
+          "Show what would be done, and do nothing" },
+        { "delete",        0,   NULL,      VERB_MIRROR,         option_flag,      AT(mirror.delete),
+          "Remove from DST what SRC does not have" },
+        { "newer",         0,   NULL,      VERB_MIRROR,         option_flag,      AT(mirror.newer),
+          "Transfer only what is newer than in DST, or not there" },
+        { "move",          0,   NULL,      VERB_MIRROR,         option_flag,      AT(mirror.move),
+          "Remove files from SRC once they are in DST" },
+        { "compare",       0,   "WHAT",    VERB_MIRROR,         option_compare,   AT(mirror.compare),
+          "What tells that files are the same: time (the default), size or hash; the size always does" },
+        { "include",       0,   "GLOB",    VERB_MIRROR,         option_pattern,   AT(filter),
+          "Files like this only; this and the next three may be given several times" },
+        { "exclude",       0,   "GLOB",    VERB_MIRROR,         option_pattern,   AT(filter),
+          "No files like this; with a slash at its end: no such directories" },
+        { "include-regex", 0,   "REGEX",   VERB_MIRROR,         option_pattern,   AT(filter),
+          "As --include, with an extended regular expression for the path" },
+        { "exclude-regex", 0,   "REGEX",   VERB_MIRROR,         option_pattern,   AT(filter),
+          "As --exclude, with an extended regular expression for the path" },
+        { "min-size",      0,   "SIZE",    VERB_MIRROR,         option_size,      AT(mirror.min_size),
+          "No smaller files; K, M and G stand for powers of 1024" },
+        { "max-size",      0,   "SIZE",    VERB_MIRROR,         option_size_above_0,  AT(mirror.max_size),
+          "No larger files" },
+        { "min-age",       0,   "AGE",     VERB_MIRROR,         option_age,       AT(mirror.min_age),
+          "Only files that were not changed for so long: 30s, 5min, 2h, 7d" },
+        { "max-age",       0,   "AGE",     VERB_MIRROR,         option_age_above_0,  AT(mirror.max_age),
+          "Only files that were changed since then" },
+        { "max-depth",     0,   "N",       VERB_MIRROR,         option_depth,     AT(mirror.max_depth),
+          "Go N directories deep: 1 is SRC alone" },
+        { "symlinks",      0,   "WHAT",    VERB_MIRROR,         option_symlinks,  AT(mirror.symlinks),
+          "skip, follow or copy symbolic links (copy; follow when sending)" },
+        { "permissions",   'p', NULL,      VERB_MIRROR,         option_flag,      AT(mirror.permissions),
+          "Give files and directories in DST the permissions they have in SRC" },
+        { "no-times",      0,   NULL,      VERB_MIRROR,         option_flag,      AT(mirror.no_times),
+          "Do not give files in DST the times they have in SRC" },
+        { "parallel",      'P', "N",       VERB_MIRROR,         option_parallel,  AT(mirror.parallel),
+          "Transfer so many files at a time, each over a session (default 4)" },
+        { "segments",      0,   "N",       VERB_MIRROR,         option_parallel,  AT(mirror.segments),
+          "Fetch a large file in parts over so many sessions at a time" },
+        { "segment-size",  0,   "SIZE",    VERB_MIRROR,         option_size_above_0,  AT(mirror.segment_size),
+          "The size of such parts (default 16M); a file of two of them is large" },
+        { "shard",         0,   "I/N",     VERB_MIRROR,         option_shard,     AT(mirror),
+          "Only part I of N (from 0) of the files, to share them among machines" },
 };
 
 #define VALUE_BASE 0x100                /* getopt's values of options, by their index; above all letters */
@@ -151,11 +195,12 @@ static void make_tables(unsigned verb, struct option *longs, char *letters) {
         *letters = '\0';
 }
 
-static const Option *find(int value) {
+/* A letter may mean different things to different verbs. */
+static const Option *find(unsigned verb, int value) {
         if (value >= VALUE_BASE)
                 return &options[value - VALUE_BASE];
         for (size_t i = 0; i < ELEMENTS(options); i++)
-                if (options[i].letter == value)
+                if (options[i].letter == value && (options[i].verbs & verb))
                         return &options[i];
         return NULL;
 }
@@ -176,31 +221,47 @@ static int bad_option(int argc, char **argv, bool missing, char **error) {
         return option_complain(error, "unknown option %s", word);
 }
 
-int arguments_parse(int argc, char **argv, unsigned verb, Arguments *ret, char **error) {
-        Arguments a = { .retries = KFTP_RETRIES_DEFAULT };
+static int take_options(int argc, char **argv, unsigned verb, Arguments *a, char **error) {
         struct option longs[ELEMENTS(options) + 1];
         char letters[2 * ELEMENTS(options) + 2];
         int value, r;
 
-        *error = NULL;
         make_tables(verb, longs, letters);
         opterr = 0;
         optind = 0;
         while ((value = getopt_long(argc, argv, letters, longs, NULL)) >= 0) {
-                const Option *o = find(value);
+                const Option *o = find(verb, value);
 
                 if (value == '?' || value == ':' || !o)
                         return bad_option(argc, argv, value == ':', error);
-                r = o->take(optarg, (char *) &a + o->offset, error);
+                r = o->take(o->name, optarg, (char *) a + o->offset, error);
                 if (r < 0)
                         return r;
         }
-        if (a.tls.key_file && !a.tls.certificate_file)
+        if (a->tls.key_file && !a->tls.certificate_file)
                 return option_complain(error, "--key without --cert: the key is that of a certificate, which --cert=FILE names");
+        return 0;
+}
+
+int arguments_parse(int argc, char **argv, unsigned verb, Arguments *ret, char **error) {
+        Arguments a = { .retries = KFTP_RETRIES_DEFAULT };
+        int r;
+
+        *error = NULL;
+        r = take_options(argc, argv, verb, &a, error);
+        if (r < 0) {
+                arguments_done(&a);
+                return r;
+        }
         a.words = argv + optind;        /* argv ends with NULL */
         a.n_words = (unsigned) (argc - optind);
         *ret = a;
         return 0;
+}
+
+void arguments_done(Arguments *a) {
+        kftp_filter_free(a->filter);
+        a->filter = NULL;
 }
 
 const char *arguments_find_tls_option(const Arguments *a) {

@@ -17,7 +17,8 @@ enum {
         VERB_MKDIR = 1 << 5,
         VERB_MV    = 1 << 6,
         VERB_QUOTE = 1 << 7,
-        VERB_ALL   = (1 << 8) - 1,
+        VERB_MIRROR = 1 << 8,
+        VERB_ALL   = (1 << 9) - 1,
 };
 
 typedef struct OptionalMode {
@@ -54,7 +55,7 @@ typedef struct Arguments {
         OptionalTls tls_mode;
         KftpTlsOptions tls;             /* the rest of it */
 
-        /* get, put, cat */
+        /* get, put, cat, mirror */
         KftpPart part;
         unsigned verify;                /* KFTP_VERIFY_* */
 
@@ -82,10 +83,16 @@ typedef struct Arguments {
 
         /* mkdir */
         bool parents;
+
+        /* mirror */
+        KftpMirrorOptions mirror;       /* without what is said by the arguments that are no options */
+        KftpFilter *filter;             /* NULL: none */
 } Arguments;
 
-/* argv[0] is the verb. -EINVAL: *error gets an allocated sentence. */
+/* argv[0] is the verb. -EINVAL: *error gets an allocated sentence. To be freed otherwise. */
 int arguments_parse(int argc, char **argv, unsigned verb, Arguments *ret, char **error);
+
+void arguments_done(Arguments *a);
 
 /* For a parser of its own: stores the sentence and returns -EINVAL. */
 int option_complain(char **error, const char *format, ...) __attribute__((format(printf, 2, 3)));

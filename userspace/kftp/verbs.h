@@ -9,6 +9,7 @@ int verb_ls(int argc, char **argv);
 int verb_rm(int argc, char **argv);
 int verb_mkdir(int argc, char **argv);
 int verb_mv(int argc, char **argv);
+int verb_mirror(int argc, char **argv);
 int verb_quote(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 
