@@ -197,6 +197,12 @@ static const struct {
         { "get -c --range=5- a",                "--resume goes together with whole"     },
         { "get -c --text a",                    "--resume goes together with whole"     },
         { "get -c ftp://h/f -",                 "--resume goes together with whole"     },
+        { "get --segments=2 ftp://h/f -",       "--segments goes together with whole"   },
+        { "get --segments=2 --range=5- a",      "--segments goes together with whole"   },
+        { "get --segments=2 --text a",          "--segments goes together with whole"   },
+        { "get --segments=65 a",                "--segments=65:"                        },
+        { "get --segment-size=1M a",            "--segment-size without --segments"     },
+        { "put --segments=2 a ftp://h/",        "put has no option --segments"          },
         { "get --json ftp://h/f -",             "--json and the file"                   },
         { "get --bogus a",                      "unknown option --bogus"                },
         { "get -x a",                           "unknown option -x"                     },
@@ -260,6 +266,17 @@ static void test_several_urls(void **state) {
         assert_null(w.dest);
 }
 
+static void test_segments(void **state) {
+        Arguments a = parse_good("get -c --segments=4 --segment-size=1M ftp://h/f d");
+
+        (void) state;
+        assert_true(a.resume);
+        assert_int_equal(a.segments, 4);
+        assert_int_equal(a.segment_size, 1 << 20);
+        /* one session fetches what anything may be done with */
+        assert_int_equal(parse_good("get --segments=1 --range=5- ftp://h/f").segments, 1);
+}
+
 static void test_put(void **state) {
         Arguments a = parse_good("put -c --mtime --mode=0640 file ftp://h/d/");
         PutWords w;
@@ -318,6 +335,7 @@ int main(void) {
                 cmocka_unit_test(test_order),
                 cmocka_unit_test(test_bad),
                 cmocka_unit_test(test_several_urls),
+                cmocka_unit_test(test_segments),
                 cmocka_unit_test(test_put),
                 cmocka_unit_test(test_help),
         };

@@ -26,6 +26,10 @@ int get_words(const Arguments *a, GetWords *ret, char **error) {
         if (w.dest && !*w.dest)
                 return option_complain(error, "DEST is empty");
         *ret = w;
+        if (a->segments > 1 && (a->part.text || cat_is_part(&a->part.range) || streq_ptr(w.dest, "-")))
+                return option_complain(error, "--segments goes together with whole files only: not with --range, --text, or - for the standard output");
+        if (arguments_check_segments(a, error) < 0)
+                return -EINVAL;
         return cat_check(a, w.dest, error);
 }
 
@@ -93,7 +97,9 @@ static int get(Run *run, const char *text, const KftpUrl *url, const char *dest)
                 return cat_url(run, url);
         if (run_log_in(run, url, &result.failure) >= 0) {
                 progress_begin(&run->progress, url->base, !a->quiet && !a->no_progress);
-                if (a->part.text || cat_is_part(&a->part.range))
+                if (a->segments > 1)
+                        (void) kftp_get_segments(url, dest, &run->options, a->segments, a->segment_size, &result);
+                else if (a->part.text || cat_is_part(&a->part.range))
                         (void) kftp_client_get_part(run->client, url, dest, &a->part, &result);
                 else
                         (void) kftp_client_get(run->client, url, dest, &result);

@@ -42,13 +42,11 @@ static int check_options(const Arguments *a, const MirrorWords *w, char **error)
                 return option_complain(error, "--min-size is more than --max-size: no file is both");
         if (o->max_age > 0 && o->min_age > o->max_age)
                 return option_complain(error, "--min-age is more than --max-age: no file is both");
-        if (w->upload && o->segments > 1)
+        if (w->upload && a->segments > 1)
                 return option_complain(error, "--segments is for fetching: FTP cannot send one file over several connections");
-        if (o->segment_size > 0 && o->segments <= 1)
-                return option_complain(error, "--segment-size without --segments: say over how many sessions a file is to be fetched");
         if (w->upload && o->no_times && a->verify & KFTP_VERIFY_MTIME)
                 return option_complain(error, "--verify=mtime does not go together with --no-times: the server's time is that of the upload then");
-        return 0;
+        return arguments_check_segments(a, error);
 }
 
 int mirror_words(const Arguments *a, MirrorWords *ret, char **error) {
@@ -69,6 +67,8 @@ KftpMirrorOptions mirror_options(const Arguments *a, const MirrorWords *w) {
 
         o.upload = w->upload;
         o.filter = a->filter;
+        o.segments = a->segments;
+        o.segment_size = a->segment_size;
         return o;
 }
 

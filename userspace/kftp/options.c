@@ -134,11 +134,11 @@ static const Option options[] = {
           "As --exclude, with an extended regular expression for the path" },
         { "min-size",      0,   "SIZE",    VERB_MIRROR,         option_size,      AT(mirror.min_size),
           "No smaller files; K, M and G stand for powers of 1024" },
-        { "max-size",      0,   "SIZE",    VERB_MIRROR,         option_size_above_0,  AT(mirror.max_size),
+        { "max-size",      0,   "SIZE",    VERB_MIRROR,         option_size_above_0, AT(mirror.max_size),
           "No larger files" },
         { "min-age",       0,   "AGE",     VERB_MIRROR,         option_age,       AT(mirror.min_age),
           "Only files that were not changed for so long: 30s, 5min, 2h, 7d" },
-        { "max-age",       0,   "AGE",     VERB_MIRROR,         option_age_above_0,  AT(mirror.max_age),
+        { "max-age",       0,   "AGE",     VERB_MIRROR,         option_age_above_0, AT(mirror.max_age),
           "Only files that were changed since then" },
         { "max-depth",     0,   "N",       VERB_MIRROR,         option_depth,     AT(mirror.max_depth),
           "Go N directories deep: 1 is SRC alone" },
@@ -150,9 +150,9 @@ static const Option options[] = {
           "Do not give files in DST the times they have in SRC" },
         { "parallel",      'P', "N",       VERB_MIRROR,         option_parallel,  AT(mirror.parallel),
           "Transfer so many files at a time, each over a session (default 4)" },
-        { "segments",      0,   "N",       VERB_MIRROR,         option_parallel,  AT(mirror.segments),
+        { "segments",      0,   "N",       VERB_GET | VERB_MIRROR, option_parallel, AT(segments),
           "Fetch a large file in parts over so many sessions at a time" },
-        { "segment-size",  0,   "SIZE",    VERB_MIRROR,         option_size_above_0,  AT(mirror.segment_size),
+        { "segment-size",  0,   "SIZE",    VERB_GET | VERB_MIRROR, option_size_above_0, AT(segment_size),
           "The size of such parts (default 16M); a file of two of them is large" },
         { "shard",         0,   "I/N",     VERB_MIRROR,         option_shard,     AT(mirror),
           "Only part I of N (from 0) of the files, to share them among machines" },
@@ -216,8 +216,8 @@ static int bad_option(int argc, char **argv, bool missing, char **error) {
         if (optopt >= VALUE_BASE)
                 return option_complain(error, "the option %s takes no value", word);
         for (size_t i = 0; i < ELEMENTS(options); i++)
-                if (startswith(word, "--") && streq(word + 2, options[i].name))
-                        return option_complain(error, "%s has no option %s", argv[0], word);
+                if (startswith(word, "--") && strcspn(word + 2, "=") == strlen(options[i].name) && startswith(word + 2, options[i].name))
+                        return option_complain(error, "%s has no option --%s", argv[0], options[i].name);
         return option_complain(error, "unknown option %s", word);
 }
 
@@ -262,6 +262,12 @@ int arguments_parse(int argc, char **argv, unsigned verb, Arguments *ret, char *
 void arguments_done(Arguments *a) {
         kftp_filter_free(a->filter);
         a->filter = NULL;
+}
+
+int arguments_check_segments(const Arguments *a, char **error) {
+        if (a->segment_size > 0 && a->segments <= 1)
+                return option_complain(error, "--segment-size without --segments: say over how many sessions a file is to be fetched");
+        return 0;
 }
 
 const char *arguments_find_tls_option(const Arguments *a) {

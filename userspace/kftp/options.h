@@ -59,6 +59,10 @@ typedef struct Arguments {
         KftpPart part;
         unsigned verify;                /* KFTP_VERIFY_* */
 
+        /* get, mirror */
+        unsigned segments;              /* 0: not given */
+        uint64_t segment_size;          /* 0: default */
+
         /* get, put, ... */
         bool resume;
         bool json;
@@ -105,6 +109,9 @@ void options_help(FILE *f, unsigned verbs, bool exact);
 
 /* Whether there are any that just these verbs have. */
 bool options_exist(unsigned verbs);
+
+/* Whether what is said of segments goes together. -EINVAL with *error. */
+int arguments_check_segments(const Arguments *a, char **error);
 
 /* Whether a word is to be taken as a URL rather than a file's name. */
 bool is_url(const char *word);
