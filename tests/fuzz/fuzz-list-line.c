@@ -15,7 +15,7 @@
 static const KftpListFormat *const formats[] = {
         &kftp_list_mlsd, &kftp_list_unix, &kftp_list_dos, &kftp_list_eplf, &kftp_list_netware, &kftp_list_vms,
         &kftp_list_os2, &kftp_list_as400, &kftp_list_mvs, &kftp_list_jes, &kftp_list_zvm, &kftp_list_nonstop,
-        &kftp_list_vxworks, &kftp_list_os9, &kftp_list_wfftp, &kftp_list_names,
+        &kftp_list_vxworks, &kftp_list_os9, &kftp_list_wfftp, &kftp_list_numeric, &kftp_list_names,
 };
 
 static bool within(const char *p, size_t n, const char *begin, size_t length) {

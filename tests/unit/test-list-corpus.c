@@ -128,7 +128,7 @@ static void test_formats(void **state) {
                 { "os2", &kftp_list_os2 },         { "as400", &kftp_list_as400 },       { "mvs", &kftp_list_mvs },
                 { "jes", &kftp_list_jes },         { "zvm", &kftp_list_zvm },           { "nonstop", &kftp_list_nonstop },
                 { "vxworks", &kftp_list_vxworks }, { "os9", &kftp_list_os9 },           { "wfftp", &kftp_list_wfftp },
-                { "names", &kftp_list_names },
+                { "numeric", &kftp_list_numeric }, { "names", &kftp_list_names },
         };
         size_t n = 0;
 
@@ -184,6 +184,7 @@ static void test_an_odd_line_does_no_harm(void **state) {
         };
         static const char *const names[] = {
                 "mlsd", "unix", "dos", "eplf", "netware", "vms", "os2", "as400", "mvs", "jes", "zvm", "nonstop", "vxworks", "os9", "wfftp",
+                "numeric",
         };
 
         (void) state;

@@ -29,6 +29,7 @@ static const KftpListFormat *const formats[] = {
         &kftp_list_vxworks,
         &kftp_list_os9,
         &kftp_list_wfftp,
+        &kftp_list_numeric,
 };
 
 typedef struct ListReader {

@@ -63,6 +63,7 @@ extern const KftpListFormat kftp_list_nonstop;  /* Guardian */
 extern const KftpListFormat kftp_list_vxworks;
 extern const KftpListFormat kftp_list_os9;
 extern const KftpListFormat kftp_list_wfftp;    /* Wellfleet routers */
+extern const KftpListFormat kftp_list_numeric;  /* stat(2) in numbers */
 extern const KftpListFormat kftp_list_names;    /* nothing but names; never voted for beside another one */
 
 /* An entry of which nothing is known yet. */
