@@ -54,7 +54,6 @@ static void transfer(const Pair *p) {
 static void unchanged(const Pair *p) {
         pthread_mutex_lock(&p->mirror->lock);
         p->mirror->result->unchanged++;
-        mirror_tell_progress(p->mirror, false);
         pthread_mutex_unlock(&p->mirror->lock);
         if (p->mirror->options->move)
                 push(p, MIRROR_ITEM_MOVE);
@@ -80,13 +79,27 @@ static void make_link(const Pair *p) {
                 r = kftp_failure_set(&f, KFTP_CLASS_LOCAL, -EEXIST, false, "%s: the file system takes this name for another one that is there", p->path);
         if (r >= 0)
                 r = mirror_local_link(&p->mirror->local, fd, p->path, p->source->target,
-                                      p->mirror->options->no_times ? KFTP_MTIME_UNKNOWN : p->source->mtime, &f);
+                                      p->mirror->options->no_times || !p->directory->utc ? KFTP_MTIME_UNKNOWN : p->source->mtime, &f);
         if (r < 0)
                 fail(p, KFTP_MIRROR_LINK, &f);
         else {
                 report(p, KFTP_MIRROR_LINK, false);
                 mirror_move(p->session, p->directory, p->source);
         }
+}
+
+/*
+ * The time that is to be set; unknown if none is. What a listing tells coarsely, or of an unknown zone, must not spoil one
+ * that agrees with it.
+ */
+static int64_t time_to_set(const Pair *p) {
+        const MirrorEntry *there = p->source, *here = p->target;
+
+        if (p->mirror->options->no_times || there->mtime == KFTP_MTIME_UNKNOWN || !here)
+                return KFTP_MTIME_UNKNOWN;
+        if (there->mtime_precision > 1 && (!p->directory->utc || (here->mtime >= there->mtime && here->mtime - there->mtime < there->mtime_precision)))
+                return KFTP_MTIME_UNKNOWN;
+        return there->mtime;
 }
 
 static void set_local(const Pair *p) {
@@ -96,7 +109,7 @@ static void set_local(const Pair *p) {
         int r = fd;
 
         if (r >= 0)
-                r = mirror_local_set(&p->mirror->local, fd, p->path, o->no_times ? KFTP_MTIME_UNKNOWN : p->source->mtime,
+                r = mirror_local_set(&p->mirror->local, fd, p->path, time_to_set(p),
                                      o->permissions ? p->source->mode : KFTP_MODE_UNKNOWN, &f);
         if (r < 0)
                 fail(p, KFTP_MIRROR_SET, &f);

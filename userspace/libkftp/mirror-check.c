@@ -21,7 +21,8 @@ static const MirrorEntry *remote_entry(const Mirror *m, const MirrorItem *item) 
         return m->options->upload ? item->target : item->source;
 }
 
-static MirrorVerdict ask_time(MirrorSession *s, const MirrorItem *item, const char *remote, const char **why, KftpFailure *f) {
+/* *exact_source gets the source as it is known now. */
+static MirrorVerdict ask_time(MirrorSession *s, const MirrorItem *item, const char *remote, MirrorEntry *exact_source, const char **why, KftpFailure *f) {
         Mirror *m = s->mirror;
         const MirrorEntry *there = remote_entry(m, item);
         int64_t exact = KFTP_MTIME_UNKNOWN;
@@ -36,6 +37,10 @@ static MirrorVerdict ask_time(MirrorSession *s, const MirrorItem *item, const ch
         else
                 mirror_clock_learn(&m->rules.clock, there->mtime, there->mtime_precision, exact);
         pthread_mutex_unlock(&m->lock);
+        if (r > 0 && there == item->source) {
+                exact_source->mtime = exact;
+                exact_source->mtime_precision = 1;
+        }
         rules = mirror_rules(m, item->directory);
         return mirror_compare_exact(&rules, item->source, item->target, exact, why);
 }
@@ -88,6 +93,7 @@ void mirror_check(MirrorSession *s, MirrorItem *item) {
         _cleanup_free_ char *path = mirror_path(item->directory, item->source->name);
         _cleanup_free_ char *remote = path ? mirror_path_there(m, path) : NULL;
         MirrorRules rules = mirror_rules(m, item->directory);
+        MirrorEntry source = *item->source;
         const char *why = item->why;
         KftpFailure f = {};
         /* What others have asked meanwhile may have settled it. */
@@ -99,13 +105,14 @@ void mirror_check(MirrorSession *s, MirrorItem *item) {
                 return;
         }
         if (v == MIRROR_ASK_TIME)
-                v = ask_time(s, item, remote, &why, &f);
+                v = ask_time(s, item, remote, &source, &why, &f);
         else if (v == MIRROR_ASK_HASH)
                 v = ask_hash(s, item, path, remote, &why, &f);
         if (f.class != KFTP_CLASS_OK)
                 fail(s, item, m->options->upload ? KFTP_MIRROR_PUT : KFTP_MIRROR_GET, path, &f);
         else
-                mirror_act(s, item->directory, item->source, item->target, v, why);
+                /* What becomes an item outlives this, and asks the server itself. */
+                mirror_act(s, item->directory, v == MIRROR_SET && !m->options->upload ? &source : item->source, item->target, v, why);
 }
 
 /* ---- Setting --------------------------------------------------------------------------------- */

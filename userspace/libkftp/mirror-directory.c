@@ -312,13 +312,11 @@ int mirror_compare_directory(MirrorSession *s, MirrorItem *item, KftpFailure *f)
                 return give_up(s, item, r, f);
         r = walk(s, d, f);
         if (r < 0) {
-                /* Items point into the lists by now: nobody can begin anew. */
-                item->again = true;
+                item->begun = true;
                 return give_up(s, item, r, f);
         }
         pthread_mutex_lock(&m->lock);
         m->result->directories += d->has_source;
-        mirror_tell_progress(m, false);
         pthread_mutex_unlock(&m->lock);
         return 0;
 }

@@ -92,7 +92,6 @@ void mirror_push(Mirror *m, MirrorItem *item) {
 
 void mirror_give_back(Mirror *m, MirrorItem *item) {
         pthread_mutex_lock(&m->lock);
-        item->again = true;
         m->active--;
         m->listing -= item->kind == MIRROR_ITEM_DIRECTORY;
         enqueue(m, item, true);

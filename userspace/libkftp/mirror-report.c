@@ -12,8 +12,6 @@
 #include "put-names.h"
 #include "util.h"
 
-#define TELL_USEC (USEC_PER_SEC / 20)
-
 /* ---- Paths ----------------------------------------------------------------------------------- */
 
 static char *join(const char *directory, const char *name) {
@@ -76,7 +74,6 @@ static void count(Mirror *m, const MirrorNews *news, const KftpResult *result) {
                 m->result->peer = result->peer;
                 m->result->tls = result->tls;
         }
-        mirror_tell_progress(m, true);
 }
 
 void mirror_report(MirrorSession *s, const MirrorNews *news) {
@@ -168,16 +165,11 @@ void mirror_show(MirrorSession *s, bool listing, const char *path) {
                 .progress.total = KFTP_SIZE_UNKNOWN,
         };
         s->counted = 0;
-        mirror_tell_progress(s->mirror, false);
 }
 
-void mirror_tell_progress(Mirror *m, bool force) {
-        KftpMirrorProgress *p = &m->progress;
-        uint64_t now = now_usec();
-
-        if (!m->options->progress || (!force && now - m->told_usec < TELL_USEC))
-                return;
-        m->told_usec = now;
+static void take_snapshot(Mirror *m, KftpMirrorProgress *p, KftpMirrorSession *sessions) {
+        pthread_mutex_lock(&m->lock);
+        *p = m->progress;
         p->transferred = m->result->transferred;
         p->deleted = m->result->deleted;
         p->failed = m->result->failed;
@@ -186,12 +178,29 @@ void mirror_tell_progress(Mirror *m, bool force) {
         p->directories = m->result->directories;
         p->directories_left = m->directories.n + m->listing;
         p->transfers_left = m->transfers.n + m->active - m->listing;
-        p->usec = now - m->begin_usec;
+        p->usec = now_usec() - m->begin_usec;
         p->sessions_n = m->sessions_n;
-        p->sessions = m->shown;
+        p->sessions = sessions;
+        for (unsigned i = 0; i < m->sessions_n; i++) {
+                sessions[i] = m->shown[i];
+                sessions[i].path = m->shown[i].path ? strdup(m->shown[i].path) : NULL;
+        }
+        pthread_mutex_unlock(&m->lock);
+}
+
+/* Whoever is told may take long over it, a terminal that was stopped for instance: nothing waits for that. */
+void mirror_tell_progress(Mirror *m) {
+        KftpMirrorSession sessions[KFTP_MIRROR_SESSIONS_MAX];
+        KftpMirrorProgress p;
+
+        if (!m->options->progress)
+                return;
+        take_snapshot(m, &p, sessions);
         pthread_mutex_lock(&m->callbacks);
-        m->options->progress(m->options->userdata, p);
+        m->options->progress(m->options->userdata, &p);
         pthread_mutex_unlock(&m->callbacks);
+        for (unsigned i = 0; i < p.sessions_n; i++)
+                free(sessions[i].path);
 }
 
 /* Bytes that were there before are not moved; those that an attempt has lost are not taken back. */
@@ -207,6 +216,5 @@ void mirror_note_progress(MirrorSession *s, const KftpProgress *p) {
         }
         s->counted = moved;
         m->shown[s->number - 1].progress = *p;
-        mirror_tell_progress(m, false);
         pthread_mutex_unlock(&m->lock);
 }

@@ -13,6 +13,8 @@
 #include "mirror.h"
 #include "util.h"
 
+#define TELL_MSEC 100
+
 static __thread unsigned current_session;
 
 unsigned kftp_mirror_current_session(void) {
@@ -149,16 +151,10 @@ static int connect_session(MirrorSession *s, KftpFailure *f) {
 }
 
 bool mirror_is_for_others(MirrorSession *s, const MirrorItem *item, const KftpFailure *f) {
-        Mirror *m = s->mirror;
         KftpFailure own = {};
-        bool alone, lost;
+        bool lost;
 
-        if (item->again || (f->class != KFTP_CLASS_NETWORK && f->class != KFTP_CLASS_AUTH))
-                return false;
-        pthread_mutex_lock(&m->lock);
-        alone = m->alive < 2 || m->stopping;
-        pthread_mutex_unlock(&m->lock);
-        if (alone)
+        if (item->begun || (f->class != KFTP_CLASS_NETWORK && f->class != KFTP_CLASS_AUTH) || mirror_is_stopping(s->mirror))
                 return false;
         lost = connect_session(s, &own) < 0;
         kftp_failure_done(&own);
@@ -337,8 +333,9 @@ void mirror_run_sessions(Mirror *m) {
                 start_wanted(m);
                 if (is_over(m))
                         break;
-                if (poll(p, ELEMENTS(p), -1) < 0)
+                if (poll(p, ELEMENTS(p), m->options->progress ? TELL_MSEC : -1) < 0)
                         continue;
+                mirror_tell_progress(m);
                 (void) !read(m->wake_fd, &value, sizeof(value));
                 if (kftp_control_cancelled(control) && !m->cancelled) {
                         m->cancelled = true;

@@ -84,19 +84,16 @@ static int conclude(MirrorSession *s, MirrorItem *item, enum kftp_mirror_action 
                 mirror_move(s, item->directory, item->source);
         } else {
                 mirror_fail(m, item->directory);
-                if (own->class == KFTP_CLASS_INTERRUPTED && mirror_is_stopping(m)) {
+                if (mirror_is_fatal(own)) {
+                        KftpFailure why = *own;
+
+                        *own = (KftpFailure) {};
                         pthread_mutex_lock(&m->lock);
                         m->result->left++;
                         pthread_mutex_unlock(&m->lock);
-                } else {
+                        mirror_stop(m, &why);
+                } else
                         mirror_report(s, &(MirrorNews) { .action = action, .path = strempty(p->path), .why = item->why, .entry = item->source, .result = result });
-                        if (mirror_is_fatal(own)) {
-                                KftpFailure copy = *own;
-
-                                *own = (KftpFailure) {};
-                                mirror_stop(m, &copy);
-                        }
-                }
         }
         kftp_result_done(result);
         return 0;
@@ -133,14 +130,11 @@ void mirror_join(MirrorSession *s, MirrorItem *item) {
         MirrorLarge *large = item->large;
         Mirror *m = s->mirror;
         KftpFailure f = {};
-        int r;
 
-        r = kftp_segments_fetch(large->segments, s->client, &f);
+        /* What it could not do is told at the end, if it is still missing then. */
+        (void) kftp_segments_fetch(large->segments, s->client, &f);
+        kftp_failure_done(&f);
         pthread_mutex_lock(&m->lock);
-        if (r < 0 && large->failure.class == KFTP_CLASS_OK)
-                large->failure = f;
-        else
-                kftp_failure_done(&f);
         mirror_show(s, false, NULL);
         if (--large->fetching == 0)
                 pthread_cond_broadcast(&large->idle);
@@ -164,19 +158,22 @@ static void invite(MirrorSession *s, const MirrorItem *item, MirrorLarge *large)
 static void fetch_segments(MirrorSession *s, const MirrorItem *item, MirrorLarge *large) {
         Mirror *m = s->mirror;
         KftpFailure f = {};
-        int r;
 
         invite(s, item, large);
-        r = kftp_segments_fetch(large->segments, s->client, &f);
+        (void) kftp_segments_fetch(large->segments, s->client, &f);
+        kftp_failure_done(&f);
         mirror_remove_joins(m, large);
         pthread_mutex_lock(&m->lock);
-        if (r < 0 && large->failure.class == KFTP_CLASS_OK)
-                large->failure = f;
-        else
-                kftp_failure_done(&f);
         while (large->fetching > 0)
                 pthread_cond_wait(&large->idle, &m->lock);
         pthread_mutex_unlock(&m->lock);
+}
+
+static int collided(const MirrorItem *item, KftpResult *result, int r) {
+        if (r == -EEXIST && !item->target)
+                return kftp_failure_set(&result->failure, KFTP_CLASS_LOCAL, -EEXIST, false,
+                                        "%s: it came into being here meanwhile, or the file system takes this name for another one that is there", item->source->name);
+        return r;
 }
 
 /* 1: done, or failed, as result says. 0: it has to be fetched whole. */
@@ -193,22 +190,9 @@ static int get_large(MirrorSession *s, MirrorItem *item, const KftpUrl *url, con
         if (r < 0)
                 return 1;
         fetch_segments(s, item, &large);
-        r = kftp_segments_finish(large.segments, s->client, result);
-        /* Why a part is missing says more than that it is. */
-        if (r < 0 && large.failure.class != KFTP_CLASS_OK) {
-                kftp_failure_done(&result->failure);
-                result->failure = large.failure;
-        } else
-                kftp_failure_done(&large.failure);
+        (void) collided(item, result, kftp_segments_finish(large.segments, s->client, result));
         kftp_segments_close(large.segments);
         return 1;
-}
-
-static int collided(const MirrorItem *item, KftpResult *result, int r) {
-        if (r == -EEXIST && !item->target)
-                return kftp_failure_set(&result->failure, KFTP_CLASS_LOCAL, -EEXIST, false,
-                                        "%s: it came into being here meanwhile, or the file system takes this name for another one that is there", item->source->name);
-        return r;
 }
 
 int mirror_get(MirrorSession *s, MirrorItem *item, KftpFailure *f) {

@@ -176,9 +176,7 @@ int kftp_mirror(const KftpUrl *url, const char *path, const KftpOptions *options
                 mirror_run_sessions(m);
                 r = conclude(m);
         }
-        pthread_mutex_lock(&m->lock);
-        mirror_tell_progress(m, true);
-        pthread_mutex_unlock(&m->lock);
+        mirror_tell_progress(m);
         ret->usec = now_usec() - m->begin_usec;
         mirror_done(m);
         return r < 0 ? r : 0;

@@ -38,7 +38,6 @@ enum mirror_item_kind {
 /* A large file that several sessions fetch. */
 typedef struct MirrorLarge {
         KftpSegments *segments;
-        KftpFailure failure;            /* of the first that failed */
         unsigned fetching;              /* sessions that have joined in */
         pthread_cond_t idle;            /* there is none any more */
 } MirrorLarge;
@@ -51,7 +50,7 @@ struct MirrorItem {
         const MirrorEntry *target;      /* NULL: not there */
         const char *why;
         MirrorLarge *large;             /* SEGMENTS: of another session's item */
-        bool again;                     /* another session has given it back */
+        bool begun;                     /* of a directory: items point into its lists, so it cannot be begun anew */
 };
 
 struct MirrorDirectory {
@@ -132,11 +131,10 @@ struct Mirror {
 
         KftpMirrorProgress progress;
         KftpMirrorSession shown[KFTP_MIRROR_SESSIONS_MAX];
-        uint64_t told_usec;
         KftpMirrorResult *result;
         KftpFailure fatal;              /* what stopped it; class OK: nothing */
 
-        pthread_mutex_t callbacks;      /* one at a time; taken with or without the lock, never the other way round */
+        pthread_mutex_t callbacks;      /* one at a time; never held together with the lock */
         char *warned;                   /* the last warning: that of one session is that of all */
 };
 
@@ -164,8 +162,8 @@ void mirror_note(MirrorSession *s, const char *format, ...) __attribute__((forma
 
 /* What a session shows: path NULL: nothing. With the lock. */
 void mirror_show(MirrorSession *s, bool listing, const char *path);
-/* Calls the progress callback, if it is time or with force. With the lock. */
-void mirror_tell_progress(Mirror *m, bool force);
+/* Calls the progress callback. From the main thread, without the lock. */
+void mirror_tell_progress(Mirror *m);
 /* Of the session's transfer, from its client's callback. */
 void mirror_note_progress(MirrorSession *s, const KftpProgress *p);
 
@@ -217,7 +215,10 @@ void mirror_empty_directory(MirrorSession *s, MirrorDirectory *parent, const Mir
 void mirror_fail(Mirror *m, MirrorDirectory *d);
 /* Something stays in d. */
 void mirror_keep(Mirror *m, MirrorDirectory *d);
-/* Whether a failed item is one for another session: its connection is gone for good, and there are others. */
+/*
+ * Whether a failed item is one for another session, as this one gets no connection any more. If there are no others, what
+ * ends the mirror is that, and not the item.
+ */
 bool mirror_is_for_others(MirrorSession *s, const MirrorItem *item, const KftpFailure *f);
 /* Does, or has done, what a pair of entries calls for. */
 void mirror_act(MirrorSession *s, MirrorDirectory *d, const MirrorEntry *source, const MirrorEntry *target, MirrorVerdict verdict, const char *why);
