@@ -93,6 +93,11 @@ static void test_temporary_names_are_known(void **state) {
 
                         assert_true(mirror_name_is_temporary(temporary));
                 }
+                for (unsigned cut = 0; cut < 2; cut++) {
+                        _cleanup_free_ char *link = kftp_name_beside(of, ".kftp-link", cut ? 40 : NAME_MAX);
+
+                        assert_true(mirror_name_is_temporary(link));
+                }
                 for (unsigned part = 0; part < 2; part++) {
                         KftpUrl url = { .base = (char *) of };
                         KftpNames n;
