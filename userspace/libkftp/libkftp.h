@@ -354,6 +354,7 @@ typedef int (*KftpEntryCallback)(void *userdata, const KftpEntry *entry);
 
 typedef struct KftpListOptions {
         bool all;                       /* also names that begin with a dot, if the server hides them (LIST -a) */
+        bool list;                      /* by LIST, even if the server has MLSD: it may tell where links lead */
         bool stat;                      /* by STAT over the control connection: no data connection is needed */
         int32_t utc_offset;             /* seconds that the clock in the server's LIST is ahead of UTC; MLSD has UTC */
 } KftpListOptions;

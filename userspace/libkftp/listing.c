@@ -136,7 +136,7 @@ static int fetch(KftpConnection *c, void *userdata, KftpFailure *f) {
         l->file = false;
         if (l->options->stat)
                 return kftp_listing_by_stat(l, f);
-        r = has_mlsd(l) ? kftp_listing_by_mlsd(l, f) : 0;
+        r = !l->options->list && has_mlsd(l) ? kftp_listing_by_mlsd(l, f) : 0;
         return r == 0 ? kftp_listing_by_list(l, f) : r;
 }
 

@@ -174,6 +174,7 @@ static void descend(const Pair *p, bool there) {
 
         if (!item)
                 return;
+        d->links = p->directory->links + p->source->link;
         d->has_source = true;
         d->has_target = there || !p->mirror->options->dry_run;
         d->empty_target = !there;

@@ -129,18 +129,6 @@ static int list_both(MirrorSession *s, MirrorDirectory *d, KftpFailure *f) {
 
 /* ---- Entries that are to be looked at more closely ------------------------------------------- */
 
-/* Whether a link in d that points to target leads to d, or to what it lies in. */
-static bool leads_up(const MirrorDirectory *d, const char *target) {
-        size_t n = strlen(target);
-
-        while (n > 1 && target[n - 1] == '/')
-                n--;
-        for (const char *p = target; *p; p++)
-                if (*p != '.' && *p != '/')
-                        return false;
-        return n > 0 && (target[0] != '/' || d->depth == 0);
-}
-
 /* 1: it takes part, as what it is now. 0: not. */
 static int resolve(MirrorSession *s, MirrorDirectory *d, MirrorEntry *e, KftpFailure *f) {
         Mirror *m = s->mirror;
@@ -150,13 +138,17 @@ static int resolve(MirrorSession *s, MirrorDirectory *d, MirrorEntry *e, KftpFai
 
         if (!remote)
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
-        if (link && e->target && leads_up(d, e->target)) {
+        if (link && e->target && mirror_link_leads_up(m, d, e->target)) {
                 mirror_report_refusal(s, d, e, "a link back to a directory that it lies in");
                 return 0;
         }
         r = mirror_remote_look(s, remote, e, f);
         if (r < 0)
                 return r;
+        if (link && e->type == KFTP_ENTRY_DIR && d->links >= MIRROR_LINKS_MAX) {
+                mirror_report_refusal(s, d, e, "too many links one behind the other, which looks like a loop");
+                return 0;
+        }
         if (link && e->type == KFTP_ENTRY_OTHER) {
                 mirror_report_refusal(s, d, e, "a link that leads nowhere");
                 return 0;

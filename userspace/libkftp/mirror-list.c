@@ -66,6 +66,15 @@ int mirror_list_add(MirrorList *l, const MirrorEntry *entry, size_t name_len, si
         return 0;
 }
 
+int mirror_list_set_target(MirrorList *l, size_t index, const char *target, size_t target_len) {
+        const char *copy = put_text(l, target, target_len);
+
+        if (!copy)
+                return -ENOMEM;
+        l->entries[index].target = copy;
+        return 0;
+}
+
 static int compare_names(const void *a, const void *b) {
         const MirrorEntry *x = a, *y = b;
         int r = strcmp(x->name, y->name);

@@ -28,6 +28,8 @@ typedef struct MirrorList {
 
 /* Adds a copy, with name_len bytes of name and target_len of target. -ENOMEM. */
 int mirror_list_add(MirrorList *l, const MirrorEntry *entry, size_t name_len, size_t target_len);
+/* Gives the entry of that index a target. */
+int mirror_list_set_target(MirrorList *l, size_t index, const char *target, size_t target_len);
 /* By the bytes of their names. Of those with the same name the first that was added stays. */
 void mirror_list_sort(MirrorList *l);
 /* In a sorted list; NULL: it is not there. */

@@ -77,6 +77,8 @@ static int fetch_listing(MirrorSession *s, MirrorDirectory *d, char *path, Mirro
         }
         kftp_listing_done(&listing);
         mirror_list_sort(ret);
+        if (r >= 0 && !s->mirror->options->upload && s->mirror->options->symlinks != KFTP_SYMLINKS_SKIP)
+                r = mirror_find_targets(s, path, ret, f);
         return r;
 }
 

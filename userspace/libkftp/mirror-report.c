@@ -209,7 +209,7 @@ void mirror_note_progress(MirrorSession *s, const KftpProgress *p) {
         uint64_t moved = p->bytes > p->resumed_from ? p->bytes - p->resumed_from : 0;
 
         pthread_mutex_lock(&m->lock);
-        if (moved > s->counted) {
+        if (moved > s->counted && !m->shown[s->number - 1].listing) {
                 m->progress.bytes += moved - s->counted;
                 m->progress.bytes_left -= MIN2(m->progress.bytes_left, moved - s->counted);
                 m->result->bytes += moved - s->counted;

@@ -17,6 +17,7 @@
 #include "segments.h"
 
 #define MIRROR_DEPTH_MAX 128U           /* a server may say that each directory contains itself */
+#define MIRROR_LINKS_MAX 8U             /* followed one behind the other: where they lead may not be told */
 #define MIRROR_AHEAD_MAX 2048U          /* transfers that wait before no more directories are listed */
 
 typedef struct Mirror Mirror;
@@ -57,6 +58,7 @@ struct MirrorDirectory {
         MirrorDirectory *parent;        /* NULL: the root */
         char *path;                     /* relative to both roots, "" for the root */
         unsigned depth;                 /* 0: the root */
+        unsigned links;                 /* that were followed to get here */
         bool has_source;                /* false: it is in the target only, and is to be emptied */
         bool has_target;                /* false: not there yet (with dry_run: will not be) */
         bool empty_target;              /* it was made just now */
@@ -225,10 +227,14 @@ void mirror_act(MirrorSession *s, MirrorDirectory *d, const MirrorEntry *source,
 /* All in it is done: what is left to do for itself. */
 void mirror_finish_directory(MirrorSession *s, MirrorDirectory *d);
 
-/* ---- The server: mirror-remote.c ------------------------------------------------------------- */
+/* ---- The server: mirror-remote.c, mirror-links.c ------------------------------------------------------------- */
 
 /* Fills d's list of the remote side, from the state or from the server. -ENOENT with *f: there is no such directory. */
 int mirror_list_remote(MirrorSession *s, MirrorDirectory *d, MirrorList *ret, KftpFailure *f);
+/* Has LIST say where the links in a listing lead, if that did not. path is the directory's there; it is borrowed. */
+int mirror_find_targets(MirrorSession *s, char *path, MirrorList *list, KftpFailure *f);
+/* Whether a link in d leads to d, or to a directory that d lies in. */
+bool mirror_link_leads_up(const Mirror *m, const MirrorDirectory *d, const char *target);
 /* MDTM of a remote path. 1: *ret is it. 0: the server does not tell. */
 int mirror_remote_mtime(MirrorSession *s, const char *path, int64_t *ret, KftpFailure *f);
 /* MFMT, and CHMOD. -EOPNOTSUPP: the server has no such command. */
