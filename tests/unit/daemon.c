@@ -300,6 +300,14 @@ void daemon_expect(Daemon *d, unsigned n, const char *a, const char *b) {
                 complain(d, count, n, a, b);
 }
 
+void daemon_expect_watchdog(Daemon *d, unsigned n) {
+        uint64_t end = now_usec() + PATIENCE_USEC;
+
+        for (n += daemon_count(d, "NOTIFY", "WATCHDOG=1"); daemon_count(d, "NOTIFY", "WATCHDOG=1") < n; usleep(20000))
+                if (now_usec() >= end)
+                        fail_msg("the watchdog hears nothing more");
+}
+
 void daemon_expect_still(Daemon *d, unsigned n, const char *a, const char *b) {
         uint64_t end = now_usec() + STILL_USEC;
 

@@ -57,6 +57,8 @@ void daemon_await_crash(Daemon *d);
 void daemon_expect(Daemon *d, unsigned n, const char *a, const char *b);
 /* As daemon_expect, after a time in which a scan and a run would have happened. */
 void daemon_expect_still(Daemon *d, unsigned n, const char *a, const char *b);
+/* Waits until systemd's watchdog has been told n times more. */
+void daemon_expect_watchdog(Daemon *d, unsigned n);
 unsigned daemon_count(Daemon *d, const char *a, const char *b);
 /* Forgets all records so far. */
 void daemon_clear(Daemon *d);

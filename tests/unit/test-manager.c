@@ -364,8 +364,7 @@ static void test_watchdog(void **state) {
         daemon_start(d);
         put_job(d, "acme", "hold", NULL);
         daemon_expect(d, 1, "CALL", NULL);
-        usleep(1000000);
-        assert_true(daemon_count(d, "NOTIFY", "WATCHDOG=1") >= 2);
+        daemon_expect_watchdog(d, 2);
         daemon_stop(d, SIGTERM);
         daemon_expect(d, 1, "NOTIFY", "STOPPING=1");
 }

@@ -171,7 +171,7 @@ static void begin(Talk *t, const char *url, const char *password, const void *an
         assert_int_equal(kftp_proxy_parse(url, &t->proxy, NULL), 0);
         assert_int_equal(kftp_proxy_set_login(t->proxy, NULL, password), 0);
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-        t->wire = (KftpWire) { .fd = fds[0], .deadline = now_usec() + USEC_PER_SEC / 5 };
+        t->wire = (KftpWire) { .fd = fds[0], .deadline = now_usec() + USEC_PER_SEC };
         t->peer = fds[1];
         assert_int_equal(write(t->peer, answer, n), (ssize_t) n);
         if (closes)
