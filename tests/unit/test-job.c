@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The job parser: what is accepted and what it means, and every diagnosis with its place. */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "job-text.h"
 
-#include <cmocka.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include "job-value.h"
-#include "job.h"
 #include "util.h"
 
-#define FILE_NAME "/etc/kftp.d/acme.job"
 #define SOURCE "[Source]\nURL=ftp://ftp.example.com/pub/file\n"
 #define TARGET "[Target]\nPath=/srv/ftp/\n"
 #define MINIMAL SOURCE TARGET
@@ -24,48 +18,12 @@
 #define CONTRADICTION "TLS= contradicts URL=, where ftps:// means TLS from the first byte on: leave TLS= out, or write ftp://\n"
 #define WITHOUT_TLS " without TLS: let URL= begin with ftps://, or add TLS=require\n"
 
-typedef struct Diagnoses {
-        char *text;                     /* all of them, one a line */
-        unsigned n;
-} Diagnoses;
-
-static void collect(void *userdata, const KftpDiagnosis *d) {
-        Diagnoses *all = userdata;
-        _cleanup_free_ char *one = kftp_diagnosis_format(d), *before = all->text;
-
-        assert_non_null(one);
-        assert_true(asprintf(&all->text, "%s%s\n", strempty(before), one) >= 0);
-        all->n++;
-}
-
-/* Parses text, and returns what was said about it, which the caller frees. */
-static char *parse_bytes(const char *text, size_t n, int expected, KftpJob **ret) {
-        Diagnoses all = {};
-        KftpJob *job;
-
-        assert_int_equal(kftp_job_parse(FILE_NAME, text, n, collect, &all, &job), expected);
-        assert_true((job != NULL) == (expected == 0));
-        if (ret)
-                *ret = job;
-        else
-                kftp_job_free(job);
-        return all.text ?: strdup("");
-}
-
-static KftpJob *parse_good(const char *text) {
-        KftpJob *job;
-        _cleanup_free_ char *said = parse_bytes(text, strlen(text), 0, &job);
-
-        assert_string_equal(said, "");
-        return job;
-}
-
 static void test_minimal(void **state) {
-        KftpJob *j = parse_good(MINIMAL);
+        KftpJob *j = parse_good_job(MINIMAL);
 
         (void) state;
         assert_string_equal(j->name, "acme");
-        assert_string_equal(j->file, FILE_NAME);
+        assert_string_equal(j->file, JOB_FILE);
         assert_string_equal(j->remote, "ftp://ftp.example.com/pub/file");
         assert_string_equal(j->url.host, "ftp.example.com");
         assert_string_equal(j->url.path, "pub/file");
@@ -82,7 +40,7 @@ static void test_minimal(void **state) {
 }
 
 static void test_everything(void **state) {
-        KftpJob *j = parse_good("\xef\xbb\xbf# a comment\r\n"
+        KftpJob *j = parse_good_job("\xef\xbb\xbf# a comment\r\n"
                                 "; another\n"
                                 "X-Before=ignored\n"
                                 "[Job]\r\n"
@@ -119,14 +77,14 @@ static void test_everything(void **state) {
 }
 
 static void test_tls(void **state) {
-        KftpJob *j = parse_good(MINIMAL);
+        KftpJob *j = parse_good_job(MINIMAL);
 
         (void) state;
         assert_int_equal(j->tls_mode, KFTP_TLS_NONE);
         assert_true(!j->ca_file && !j->certificate_file && !j->key_file && !j->pin);
         kftp_job_free(j);
 
-        j = parse_good(MINIMAL "[Source]\nTLS=require\nCAFile=/etc/kftp/ca.pem\nCertificateFile=/etc/kftp/our.pem\n"
+        j = parse_good_job(MINIMAL "[Source]\nTLS=require\nCAFile=/etc/kftp/ca.pem\nCertificateFile=/etc/kftp/our.pem\n"
                        "KeyFile=/etc/kftp/our.key\nPin=" PIN ";" PIN "\n");
         assert_int_equal(j->tls_mode, KFTP_TLS_REQUIRED);
         assert_false(j->url.implicit_tls);
@@ -138,23 +96,23 @@ static void test_tls(void **state) {
         kftp_job_free(j);
 
         /* the key says it, or the URL, or both; what is not given stays the protocol's */
-        j = parse_good(IMPLICIT TARGET);
+        j = parse_good_job(IMPLICIT TARGET);
         assert_int_equal(j->tls_mode, KFTP_TLS_IMPLICIT);
         assert_int_equal(j->url.port, 990);
         kftp_job_free(j);
-        j = parse_good(MINIMAL "[Source]\nTLS=implicit\n");
+        j = parse_good_job(MINIMAL "[Source]\nTLS=implicit\n");
         assert_int_equal(j->tls_mode, KFTP_TLS_IMPLICIT);
         assert_true(j->url.implicit_tls);
         assert_int_equal(j->url.port, 990);
         kftp_job_free(j);
-        j = parse_good(IMPLICIT "TLS=implicit\n" TARGET);
+        j = parse_good_job(IMPLICIT "TLS=implicit\n" TARGET);
         assert_int_equal(j->tls_mode, KFTP_TLS_IMPLICIT);
         kftp_job_free(j);
-        j = parse_good(IMPLICIT "TLS=no\nTLS=\nCertificateFile=/x\nPin=" PIN "\nPin=\n" TARGET);
+        j = parse_good_job(IMPLICIT "TLS=no\nTLS=\nCertificateFile=/x\nPin=" PIN "\nPin=\n" TARGET);
         assert_int_equal(j->tls_mode, KFTP_TLS_IMPLICIT);
         assert_null(j->pin);
         kftp_job_free(j);
-        j = parse_good(MINIMAL "[Source]\nTLS=auto\n");
+        j = parse_good_job(MINIMAL "[Source]\nTLS=auto\n");
         assert_int_equal(j->tls_mode, KFTP_TLS_OPPORTUNISTIC);
         kftp_job_free(j);
 }
@@ -162,14 +120,14 @@ static void test_tls(void **state) {
 /* What is wrong with a pin is the library's to say. */
 static void test_bad_pin(void **state) {
         static const char text[] = IMPLICIT "Pin=sha1//AAAA\n" TARGET;
-        _cleanup_free_ char *said = parse_bytes(text, strlen(text), -EBADMSG, NULL);
+        _cleanup_free_ char *said = parse_job(text, strlen(text), -EBADMSG, NULL);
 
         (void) state;
         assert_non_null(strstr(said, ":3:5: error: Pin=\"sha1//AAAA\": "));
 }
 
 static void test_empty_value_resets(void **state) {
-        KftpJob *j = parse_good("[Job]\nDescription=x\nDescription=\nRetries=9\nRetries=\nRetrySec=1s\nRetrySec=\n"
+        KftpJob *j = parse_good_job("[Job]\nDescription=x\nDescription=\nRetries=9\nRetries=\nRetrySec=1s\nRetrySec=\n"
                                 "[Source]\nUser=u\nUser=\nDataConnection=active\nDataConnection=\n" MINIMAL);
 
         (void) state;
@@ -181,12 +139,7 @@ static void test_empty_value_resets(void **state) {
         kftp_job_free(j);
 }
 
-/* Each text, and the diagnoses that it gets, without the file's name. */
-static const struct {
-        const char *text;
-        const char *said;
-        bool accepted;
-} cases[] = {
+static const JobCase cases[] = {
         /* Warnings */
         { MINIMAL "[Job]\nRetrys=3\n", ":6:1: warning: unknown key \"Retrys\" in [Job] is ignored; did you mean Retries=?\n", true },
         { MINIMAL "[Job]\n  descripton=x\n", ":6:3: warning: unknown key \"descripton\" in [Job] is ignored; did you mean Description=?\n", true },
@@ -226,7 +179,7 @@ static const struct {
         { MINIMAL "[Job]\nRetrySec=99999999999w\n", ":6:10: error: RetrySec=\"99999999999w\": not from 1ms to 5min\n", false },
 
         /* The source */
-        { "[Source]\nURL=ftp://ftp.example.com/pub/\n" TARGET, ":2:30: error: URL=\"ftp://ftp.example.com/pub/\": names a directory; this version of kftp fetches single files: let URL= name the file\n", false },
+        { "[Source]\nURL=ftp://ftp.example.com/pub/\n" TARGET, ":2:30: error: URL=\"ftp://ftp.example.com/pub/\": names a directory: let it name a file, or add Transfer=mirror for all that is in it\n", false },
         { "[Source]\nURL=ftp://reports:s3cret@ftp.example.com/f\n" TARGET, ":2:19: error: URL= holds a password, which others could read here: take it out; write it into a file of mode 0600 that belongs to the service's user, and name that with PasswordFile=\n", false },
         { "[Source]\nPassword=s3cret\nURL=ftp://h/f\n" TARGET, ":2:1: error: Password= in [Source]: a password does not belong here: write it into a file of mode 0600 that belongs to the service's user, and name that with PasswordFile=\n", false },
         { "[Source]\nURL=\n" TARGET, ":2:5: error: URL= is empty\n", false },
@@ -259,41 +212,17 @@ static const struct {
         /* What is to come must not be ignored: the job would do something else */
         { MINIMAL "[Job]\nOnCalendar=daily\n", ":6:1: error: OnCalendar= in [Job]: this version of kftp has no schedules: a job runs once for each revision\n", false },
         { "[Source]\nPath=/srv/out/f\n[Target]\nURL=ftp://h/in/\n",
-          ":2:1: error: Path= in [Source]: this version of kftp only downloads: give URL= in [Source] and Path= in [Target]\n"
-          ":4:1: error: URL= in [Target]: this version of kftp only downloads: give URL= in [Source] and Path= in [Target]\n", false },
+          ":2:1: error: Path= in [Source]: this version of kftp sends with Transfer=mirror only: add that, or give URL= in [Source] and Path= in [Target]\n"
+          ":4:1: error: URL= in [Target]: this version of kftp sends with Transfer=mirror only: add that, or give URL= in [Source] and Path= in [Target]\n", false },
 
         /* All faults are told, not only the first */
         { MINIMAL "[Job]\nRetries=x\nRetrySec=y\n", ":6:9: error: Retries=\"x\": not a number from 0 to 1000\n"
           ":7:10: error: RetrySec=\"y\": not a time span, such as \"30s\", \"5min\" or \"1h 30min\"\n", false },
 };
 
-/* The expected text with the file's name put before each line. */
-static char *with_file(const char *said) {
-        char *text = NULL;
-        size_t size;
-        FILE *f = open_memstream(&text, &size);
-
-        assert_non_null(f);
-        while (*said) {
-                const char *end = strchr(said, '\n');
-
-                fprintf(f, FILE_NAME "%.*s", (int) (end + 1 - said), said);
-                said = end + 1;
-        }
-        assert_int_equal(fclose(f), 0);
-        return text;
-}
-
 static void test_diagnoses(void **state) {
         (void) state;
-        for (size_t i = 0; i < ELEMENTS(cases); i++) {
-                _cleanup_free_ char *said = parse_bytes(cases[i].text, strlen(cases[i].text), cases[i].accepted ? 0 : -EBADMSG, NULL);
-                _cleanup_free_ char *expected = with_file(cases[i].said);
-
-                assert_string_equal(said, expected);
-                assert_null(strstr(said, "cret@"));
-                assert_null(memchr(said, '\x1b', strlen(said)));
-        }
+        check_job_cases(cases, ELEMENTS(cases));
 }
 
 static void test_bytes(void **state) {
@@ -302,16 +231,16 @@ static void test_bytes(void **state) {
         KftpJob *job;
 
         (void) state;
-        said = parse_bytes(nul, sizeof(nul) - 1, -EBADMSG, NULL);
-        assert_string_equal(said, FILE_NAME ":5:2: error: byte 0x00 is a NUL byte\n");
+        said = parse_job(nul, sizeof(nul) - 1, -EBADMSG, NULL);
+        assert_string_equal(said, JOB_FILE ":5:2: error: byte 0x00 is a NUL byte\n");
 
         memset(large, '#', KFTP_JOB_SIZE_MAX + 1);
         memcpy(large, MINIMAL, strlen(MINIMAL));
         free(said);
-        said = parse_bytes(large, KFTP_JOB_SIZE_MAX + 1, -EBADMSG, NULL);
-        assert_string_equal(said, FILE_NAME ": error: larger than 64 KiB, which no job needs\n");
+        said = parse_job(large, KFTP_JOB_SIZE_MAX + 1, -EBADMSG, NULL);
+        assert_string_equal(said, JOB_FILE ": error: larger than 64 KiB, which no job needs\n");
 
-        largest = parse_bytes(large, KFTP_JOB_SIZE_MAX, 0, &job);
+        largest = parse_job(large, KFTP_JOB_SIZE_MAX, 0, &job);
         assert_string_equal(largest, "");
         kftp_job_free(job);
 }
@@ -325,12 +254,12 @@ static void test_garbage(void **state) {
         srand(1);
         for (unsigned round = 0; round < 3000; round++) {
                 size_t n = (size_t) rand() % sizeof(text);
-                Diagnoses all = {};
+                JobDiagnoses all = {};
                 KftpJob *job;
 
                 for (size_t i = 0; i < n; i++)
                         text[i] = alphabet[(size_t) rand() % (sizeof(alphabet) - 1)];
-                (void) kftp_job_parse(FILE_NAME, text, n, collect, &all, &job);
+                (void) kftp_job_parse(JOB_FILE, text, n, collect_diagnosis, &all, &job);
                 assert_true(all.n <= 21);
                 kftp_job_free(job);
                 free(all.text);
@@ -346,14 +275,14 @@ static void test_flood(void **state) {
         for (unsigned i = 0; i < 1000; i++)
                 fputs("x\n", f);
         fclose(f);
-        said = parse_bytes(text, size, -EBADMSG, NULL);
-        assert_non_null(strstr(said, FILE_NAME ":20:1: error: neither"));
+        said = parse_job(text, size, -EBADMSG, NULL);
+        assert_non_null(strstr(said, JOB_FILE ":20:1: error: neither"));
         assert_non_null(strstr(said, ":21:1: error: too many faults, the others are not shown\n"));
         assert_null(strstr(said, ":22:1"));
 }
 
 static void test_revision(void **state) {
-        KftpJob *a = parse_good(MINIMAL), *b = parse_good(MINIMAL), *c = parse_good(MINIMAL "\n");
+        KftpJob *a = parse_good_job(MINIMAL), *b = parse_good_job(MINIMAL), *c = parse_good_job(MINIMAL "\n");
         char empty[KFTP_REVISION_SIZE];
 
         (void) state;
@@ -434,7 +363,7 @@ static void test_manual(void **state) {
                 if (*begin != '[')
                         continue;
                 *end = '\0';
-                kftp_job_free(parse_good(begin));
+                kftp_job_free(parse_good_job(begin));
                 n++;
         }
         assert_true(n > 0);
@@ -479,10 +408,10 @@ static void put(const Directory *d, const char *text, mode_t mode) {
 
 /* Loads a.job; returns what was said, which the caller frees. */
 static char *load(const Directory *d, int expected) {
-        Diagnoses all = {};
+        JobDiagnoses all = {};
         KftpJob *job;
 
-        assert_int_equal(kftp_job_load(d->fd, d->path, "a.job", collect, &all, &job), expected);
+        assert_int_equal(kftp_job_load(d->fd, d->path, "a.job", collect_diagnosis, &all, &job), expected);
         kftp_job_free(job);
         (void) unlinkat(d->fd, "a.job", 0);
         return all.text ?: strdup("");

@@ -19,10 +19,11 @@
 const char *const job_sections[JOB_SECTIONS] = { "Job", "Source", "Target" };
 
 static void parse_text(JobParser *p, const JobSetting *s, const JobItem *item);
+static void parse_transfer(JobParser *p, const JobSetting *s, const JobItem *item);
 static void parse_file(JobParser *p, const JobSetting *s, const JobItem *item);
 static void parse_url(JobParser *p, const JobSetting *s, const JobItem *item);
 static void parse_user(JobParser *p, const JobSetting *s, const JobItem *item);
-static void parse_target(JobParser *p, const JobSetting *s, const JobItem *item);
+static void parse_path(JobParser *p, const JobSetting *s, const JobItem *item);
 static void parse_retries(JobParser *p, const JobSetting *s, const JobItem *item);
 static void parse_retry_sec(JobParser *p, const JobSetting *s, const JobItem *item);
 static void parse_data_connection(JobParser *p, const JobSetting *s, const JobItem *item);
@@ -31,36 +32,51 @@ static void parse_pin(JobParser *p, const JobSetting *s, const JobItem *item);
 static void parse_verify(JobParser *p, const JobSetting *s, const JobItem *item);
 static void refuse(JobParser *p, const JobSetting *s, const JobItem *item);
 
-#define NO_UPLOADS "this version of kftp only downloads: give URL= in [Source] and Path= in [Target]"
-#define NO_LISTS "this version of kftp fetches single files: let URL= name the file"
-
 #define HOW_TO_GIVE_PASSWORD \
         "write it into a file of mode 0600 that belongs to the service's user, and name that with PasswordFile="
 
-/* A key that would change what the job does is refused while it cannot be obeyed. */
+/* The side that has URL= has these too. A key that would change what the job does is refused while it cannot be obeyed. */
+#define SERVER_SETTINGS(section)                                                                                          \
+        { section, "URL", parse_url, 0, NULL, false, false },                                                             \
+        { section, "User", parse_user, offsetof(KftpJob, user), NULL, true, false },                                      \
+        { section, "PasswordFile", parse_file, offsetof(KftpJob, password_file), NULL, true, false },                     \
+        { section, "DataConnection", parse_data_connection, 0, NULL, true, false },                                       \
+        { section, "TLS", parse_tls, 0, NULL, true, false },                                                              \
+        { section, "CAFile", parse_file, offsetof(KftpJob, ca_file), NULL, true, false },                                 \
+        { section, "CertificateFile", parse_file, offsetof(KftpJob, certificate_file), NULL, true, false },               \
+        { section, "KeyFile", parse_file, offsetof(KftpJob, key_file), NULL, true, false },                               \
+        { section, "Pin", parse_pin, offsetof(KftpJob, pin), NULL, true, false },                                         \
+        { section, "Password", refuse, 0, "a password does not belong here: " HOW_TO_GIVE_PASSWORD, true, false },        \
+        { section, "Credential", refuse, 0, "this version of kftp takes the password from PasswordFile= only", true, false }, \
+        { section, "Remote", refuse, 0, "this version of kftp has no shared servers: give URL=", true, false }
+
 const JobSetting job_settings[JOB_SETTINGS] = {
-        { "Job", "Description", parse_text, offsetof(KftpJob, description), NULL },
-        { "Job", "Retries", parse_retries, 0, NULL },
-        { "Job", "RetrySec", parse_retry_sec, 0, NULL },
-        { "Job", "OnCalendar", refuse, 0, "this version of kftp has no schedules: a job runs once for each revision" },
-        { "Source", "URL", parse_url, 0, NULL },
-        { "Source", "User", parse_user, offsetof(KftpJob, user), NULL },
-        { "Source", "PasswordFile", parse_file, offsetof(KftpJob, password_file), NULL },
-        { "Source", "DataConnection", parse_data_connection, 0, NULL },
-        { "Source", "TLS", parse_tls, 0, NULL },
-        { "Source", "CAFile", parse_file, offsetof(KftpJob, ca_file), NULL },
-        { "Source", "CertificateFile", parse_file, offsetof(KftpJob, certificate_file), NULL },
-        { "Source", "KeyFile", parse_file, offsetof(KftpJob, key_file), NULL },
-        { "Source", "Pin", parse_pin, offsetof(KftpJob, pin), NULL },
-        { "Source", "Password", refuse, 0, "a password does not belong here: " HOW_TO_GIVE_PASSWORD },
-        { "Source", "Credential", refuse, 0, "this version of kftp takes the password from PasswordFile= only" },
-        { "Source", "Remote", refuse, 0, "this version of kftp has no shared servers: give URL=" },
-        { "Source", "Match", refuse, 0, NO_LISTS },
-        { "Source", "Exclude", refuse, 0, NO_LISTS },
-        { "Source", "Path", refuse, 0, NO_UPLOADS },
-        { "Target", "Path", parse_target, offsetof(KftpJob, path), NULL },
-        { "Target", "Verify", parse_verify, 0, NULL },
-        { "Target", "URL", refuse, 0, NO_UPLOADS },
+        { "Job", "Description", parse_text, offsetof(KftpJob, description), NULL, false, false },
+        { "Job", "Retries", parse_retries, 0, NULL, false, false },
+        { "Job", "RetrySec", parse_retry_sec, 0, NULL, false, false },
+        { "Job", "OnCalendar", refuse, 0, "this version of kftp has no schedules: a job runs once for each revision", false, false },
+        { "Job", "Transfer", parse_transfer, 0, NULL, false, false },
+        { "Job", "Parallel", job_parse_parallel, 0, NULL, false, true },
+        { "Job", "Segments", job_parse_segments, 0, NULL, false, true },
+        { "Job", "Shard", job_parse_shard, 0, NULL, false, true },
+        { "Job", "Compare", job_parse_compare, 0, NULL, false, true },
+        SERVER_SETTINGS("Source"),
+        { "Source", "Path", parse_path, offsetof(KftpJob, path), NULL, false, false },
+        { "Source", "Match", job_parse_patterns, 0, NULL, false, true },
+        { "Source", "Exclude", job_parse_patterns, 0, NULL, false, true },
+        { "Source", "MinSize", job_parse_size, offsetof(KftpMirrorOptions, min_size), NULL, false, true },
+        { "Source", "MaxSize", job_parse_size, offsetof(KftpMirrorOptions, max_size), NULL, false, true },
+        { "Source", "MinAge", job_parse_age, offsetof(KftpMirrorOptions, min_age), NULL, false, true },
+        { "Source", "MaxAge", job_parse_age, offsetof(KftpMirrorOptions, max_age), NULL, false, true },
+        { "Source", "MaxDepth", job_parse_depth, 0, NULL, false, true },
+        { "Source", "Newer", job_parse_switch, offsetof(KftpMirrorOptions, newer), NULL, false, true },
+        { "Source", "Move", job_parse_switch, offsetof(KftpMirrorOptions, move), NULL, false, true },
+        SERVER_SETTINGS("Target"),
+        { "Target", "Path", parse_path, offsetof(KftpJob, path), NULL, false, false },
+        { "Target", "Verify", parse_verify, 0, NULL, false, false },
+        { "Target", "Delete", job_parse_switch, offsetof(KftpMirrorOptions, delete), NULL, false, true },
+        { "Target", "Permissions", job_parse_switch, offsetof(KftpMirrorOptions, permissions), NULL, false, true },
+        { "Target", "Symlinks", job_parse_symlinks, 0, NULL, false, true },
 };
 
 const JobSetting *job_find_setting(const char *section, const char *key) {
@@ -68,6 +84,10 @@ const JobSetting *job_find_setting(const char *section, const char *key) {
                 if (streq(job_settings[i].section, section) && streq(job_settings[i].key, key))
                         return job_settings + i;
         return NULL;
+}
+
+size_t job_value_at(const JobParser *p, const char *section, const char *key) {
+        return p->set_at[job_find_setting(section, key) - job_settings];
 }
 
 /* ---- Diagnoses --------------------------------------------------------------------------------- */
@@ -121,8 +141,7 @@ char *job_excerpt(const char *text) {
         return quoted;
 }
 
-/* A value that rejects the job; at is the offset in the value of what offends. */
-static void _printf_(4, 5) bad_value(JobParser *p, const JobItem *item, size_t at, const char *format, ...) {
+void job_bad_value(JobParser *p, const JobItem *item, size_t at, const char *format, ...) {
         _cleanup_free_ char *why = NULL, *shown = job_excerpt(item->value);
         va_list ap;
 
@@ -158,9 +177,9 @@ static void parse_user(JobParser *p, const JobSetting *s, const JobItem *item) {
         while ((unsigned char) item->value[i] >= 0x20 && item->value[i] != 0x7f)
                 i++;
         if (item->value[i])             /* a tab: other ones may not stand in a job file at all */
-                bad_value(p, item, i, "a user's name has no control characters");
+                job_bad_value(p, item, i, "a user's name has no control characters");
         else if (strlen(item->value) > KFTP_MAX_CREDENTIAL)
-                bad_value(p, item, 0, "longer than %u bytes", KFTP_MAX_CREDENTIAL);
+                job_bad_value(p, item, 0, "longer than %u bytes", KFTP_MAX_CREDENTIAL);
         else
                 set_string(p, s, item->value);
 }
@@ -178,11 +197,11 @@ static bool check_path(JobParser *p, const JobItem *item) {
         if (!*item->value)
                 return true;
         if (*item->value != '/')
-                bad_value(p, item, 0, "not an absolute path: begin it with a slash");
+                job_bad_value(p, item, 0, "not an absolute path: begin it with a slash");
         else if (strlen(item->value) >= PATH_MAX)
-                bad_value(p, item, 0, "longer than %d bytes", PATH_MAX - 1);
+                job_bad_value(p, item, 0, "longer than %d bytes", PATH_MAX - 1);
         else if (has_dot_dot(item->value))
-                bad_value(p, item, 0, "a path with \"..\" is not taken: write the directory that is meant");
+                job_bad_value(p, item, 0, "a path with \"..\" is not taken: write the directory that is meant");
         else
                 return true;
         return false;
@@ -193,7 +212,7 @@ static void parse_file(JobParser *p, const JobSetting *s, const JobItem *item) {
                 set_string(p, s, item->value);
 }
 
-static void parse_target(JobParser *p, const JobSetting *s, const JobItem *item) {
+static void parse_path(JobParser *p, const JobSetting *s, const JobItem *item) {
         JobPlace place = job_text_place(&p->text, item->value_origin[0]);
 
         parse_file(p, s, item);
@@ -201,12 +220,19 @@ static void parse_target(JobParser *p, const JobSetting *s, const JobItem *item)
         p->job->path_column = place.column;
 }
 
+static void parse_transfer(JobParser *p, const JobSetting *s, const JobItem *item) {
+        (void) s;
+        p->job->mirror = streq(item->value, "mirror");
+        if (!p->job->mirror && *item->value && !streq(item->value, "copy"))
+                job_bad_value(p, item, 0, "neither \"copy\" nor \"mirror\"");
+}
+
 static void parse_retries(JobParser *p, const JobSetting *s, const JobItem *item) {
         (void) s;
         if (!*item->value)
                 p->job->retries = KFTP_JOB_RETRIES_DEFAULT;
         else if (job_parse_unsigned(item->value, 0, RETRIES_MAX, &p->job->retries) < 0)
-                bad_value(p, item, 0, "not a number from 0 to %u", RETRIES_MAX);
+                job_bad_value(p, item, 0, "not a number from 0 to %u", RETRIES_MAX);
 }
 
 static void parse_retry_sec(JobParser *p, const JobSetting *s, const JobItem *item) {
@@ -218,9 +244,9 @@ static void parse_retry_sec(JobParser *p, const JobSetting *s, const JobItem *it
         if (*item->value)
                 r = job_parse_timespan(item->value, &usec, &at);
         if (r == -EINVAL)
-                bad_value(p, item, at, "not a time span, such as \"30s\", \"5min\" or \"1h 30min\"");
+                job_bad_value(p, item, at, "not a time span, such as \"30s\", \"5min\" or \"1h 30min\"");
         else if (r < 0 || usec < RETRY_USEC_MIN || usec > RETRY_USEC_MAX)
-                bad_value(p, item, 0, "not from 1ms to 5min");
+                job_bad_value(p, item, 0, "not from 1ms to 5min");
         else
                 p->job->retry_usec = usec;
 }
@@ -241,7 +267,7 @@ static void parse_data_connection(JobParser *p, const JobSetting *s, const JobIt
                                 p->job->data_mode = i;
                                 return;
                         }
-                bad_value(p, item, 0, "neither \"auto\" nor \"passive\" nor \"active\"");
+                job_bad_value(p, item, 0, "neither \"auto\" nor \"passive\" nor \"active\"");
         }
 }
 
@@ -263,7 +289,7 @@ static void parse_tls(JobParser *p, const JobSetting *s, const JobItem *item) {
                         p->job->tls_mode = i;
                         return;
                 }
-        bad_value(p, item, 0, "neither \"no\" nor \"auto\" nor \"require\" nor \"implicit\"");
+        job_bad_value(p, item, 0, "neither \"no\" nor \"auto\" nor \"require\" nor \"implicit\"");
 }
 
 static void parse_pin(JobParser *p, const JobSetting *s, const JobItem *item) {
@@ -275,7 +301,7 @@ static void parse_pin(JobParser *p, const JobSetting *s, const JobItem *item) {
         if (r == -ENOMEM)
                 p->no_memory = true;
         else if (r < 0)
-                bad_value(p, item, 0, "%s", strempty(reason));
+                job_bad_value(p, item, 0, "%s", strempty(reason));
         else
                 set_string(p, s, item->value);
 }
@@ -284,7 +310,7 @@ static void parse_pin(JobParser *p, const JobSetting *s, const JobItem *item) {
 static void parse_verify(JobParser *p, const JobSetting *s, const JobItem *item) {
         (void) s;
         if (*item->value && !streq(item->value, "size"))
-                bad_value(p, item, 0, "this version of kftp can verify \"size\" only");
+                job_bad_value(p, item, 0, "this version of kftp can verify \"size\" only");
 }
 
 static void refuse(JobParser *p, const JobSetting *s, const JobItem *item) {
@@ -326,13 +352,12 @@ static void parse_url(JobParser *p, const JobSetting *s, const JobItem *item) {
         if (r == -ENOMEM)
                 p->no_memory = true;
         else if (r < 0)
-                bad_value(p, item, 0, "%s", reason ?: "not a URL");
-        else if (!*url.base)
-                bad_value(p, item, strlen(item->value) - 1, "names a directory; %s", NO_LISTS);
+                job_bad_value(p, item, 0, "%s", reason ?: "not a URL");
         else if (!(p->job->remote = strdup(item->value)))
                 p->no_memory = true;
         else {
                 p->job->url = url;
+                p->url_end_at = item->value_origin[strlen(item->value) - 1];
                 return;
         }
         kftp_url_done(&url);

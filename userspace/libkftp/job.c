@@ -10,6 +10,8 @@
 #include "job-settings.h"
 #include "job-value.h"
 
+#define NO_UPLOADS "this version of kftp sends with Transfer=mirror only: add that, or give URL= in [Source] and Path= in [Target]"
+
 char *kftp_diagnosis_format(const KftpDiagnosis *d) {
         const char *kind = d->error ? "error" : "warning";
         char *text;
@@ -56,8 +58,13 @@ static void warn_unknown(JobParser *p, const JobItem *item) {
                 if (streq(job_settings[i].section, p->section))
                         words[i] = job_settings[i].key;
                 else if (strcasecmp(job_settings[i].key, item->key) == 0) {
-                        job_diagnose(p, false, item->key_at, "%s= in [%s] is ignored; it belongs into [%s]",
-                                 job_settings[i].key, p->section, job_settings[i].section);
+                        /* without its filter a mirror would be another one */
+                        if (job_settings[i].mirror)
+                                job_diagnose(p, true, item->key_at, "%s= in [%s]: it belongs into [%s]", job_settings[i].key,
+                                             p->section, job_settings[i].section);
+                        else
+                                job_diagnose(p, false, item->key_at, "%s= in [%s] is ignored; it belongs into [%s]",
+                                             job_settings[i].key, p->section, job_settings[i].section);
                         return;
                 }
         }
@@ -81,20 +88,30 @@ static void assign(JobParser *p, const JobItem *item) {
                 return;
         }
         p->set_at[s - job_settings] = item->value_origin[0];
+        p->key_at[s - job_settings] = item->key_at;
         s->parse(p, s, item);
 }
 
 /* ---- The whole ----------------------------------------------------------------------------------- */
 
-static size_t *set_at(JobParser *p, const char *section, const char *key) {
-        return &p->set_at[job_find_setting(section, key) - job_settings];
+static const char *server_section(const KftpJob *j) {
+        return j->upload ? "Target" : "Source";
+}
+
+static const char *our_section(const KftpJob *j) {
+        return j->upload ? "Source" : "Target";
+}
+
+/* Where a key stands that there is; 0: it is not given. */
+static size_t key_at(const JobParser *p, const char *section, const char *key) {
+        return job_value_at(p, section, key) == 0 ? 0 : p->key_at[job_find_setting(section, key) - job_settings];
 }
 
 /* What every job must have: reported where its section begins, if it does. */
 static void require(JobParser *p, const char *section, const char *key, const char *what) {
         size_t at = JOB_WHOLE_FILE;
 
-        if (*set_at(p, section, key) != 0)
+        if (job_value_at(p, section, key) != 0)
                 return;
         for (size_t i = 0; i < JOB_SECTIONS; i++)
                 if (streq(job_sections[i], section) && p->section_at[i] != 0)
@@ -102,50 +119,119 @@ static void require(JobParser *p, const char *section, const char *key, const ch
         job_diagnose(p, true, at, "%s= is missing in [%s]: %s", key, section, what);
 }
 
+static void require_both(JobParser *p) {
+        const KftpJob *j = p->job;
+
+        require(p, server_section(j), "URL",
+                j->mirror ? "it names the directory on the server, such as ftp://ftp.example.com/pub/" :
+                            "it names the file to fetch, such as ftp://ftp.example.com/pub/file");
+        require(p, our_section(j), "Path",
+                j->upload ? "it names the directory to send, such as /srv/ftp/outgoing/" :
+                j->mirror ? "it names the directory to write, such as /srv/ftp/pub/" :
+                            "it names the file or directory to write, such as /srv/ftp/");
+}
+
+/* Which side is the server's: the one with URL=. The other one has Path=. */
+static void check_sides(JobParser *p) {
+        size_t source_url = key_at(p, "Source", "URL"), source_path = key_at(p, "Source", "Path");
+        size_t target_url = key_at(p, "Target", "URL"), target_path = key_at(p, "Target", "Path");
+
+        if (source_url != 0 && source_path != 0)
+                job_diagnose(p, true, source_path, "URL= and Path= in [Source]: one of them belongs into [Target]");
+        else if (target_url != 0 && target_path != 0)
+                job_diagnose(p, true, target_path, "URL= and Path= in [Target]: one of them belongs into [Source]");
+        else if (source_url != 0 && target_url != 0)
+                job_diagnose(p, true, target_url, "URL= in [Source] and in [Target]: one side has to be a Path= here");
+        else if (source_path != 0 && target_path != 0)
+                job_diagnose(p, true, target_path, "Path= in [Source] and in [Target]: one side has to be the URL= of a server");
+        else {
+                p->job->upload = source_path != 0 || target_url != 0;
+                if (p->job->mirror || !p->job->upload) {
+                        require_both(p);
+                        return;
+                }
+                if (source_path != 0)
+                        job_diagnose(p, true, source_path, "Path= in [Source]: %s", NO_UPLOADS);
+                if (target_url != 0)
+                        job_diagnose(p, true, target_url, "URL= in [Target]: %s", NO_UPLOADS);
+        }
+}
+
+/* Keys that have a meaning elsewhere, but not here, might be what somebody relies on. */
+static void check_places(JobParser *p) {
+        const char *server = server_section(p->job);
+
+        for (size_t i = 0; i < JOB_SETTINGS; i++) {
+                const JobSetting *s = job_settings + i;
+
+                if (p->set_at[i] == 0)
+                        continue;
+                if (s->server && !streq(s->section, server))
+                        job_diagnose(p, true, p->key_at[i], "%s= in [%s]: it is about the server, and belongs into the section with URL=, "
+                                     "which is [%s]", s->key, s->section, server);
+                else if (s->mirror && !p->job->mirror)
+                        job_diagnose(p, true, p->key_at[i], "%s= needs Transfer=mirror", s->key);
+        }
+}
+
 /* What is about TLS goes together, and with the URL. */
 static void check_tls(JobParser *p) {
         static const char *const keys[] = { "CAFile", "CertificateFile", "KeyFile", "Pin" };
         KftpJob *j = p->job;
-        const char *const values[] = { j->ca_file, j->certificate_file, j->key_file, j->pin };
+        const char *const values[] = { j->ca_file, j->certificate_file, j->key_file, j->pin }, *section = server_section(j);
         int r;
 
         r = kftp_tls_resolve(&j->url, &j->tls_mode, j->tls_given, NULL);
         if (r == -ENOMEM)
                 p->no_memory = true;
         else if (r < 0) {
-                job_diagnose(p, true, *set_at(p, "Source", "TLS"), "TLS= contradicts URL=, where ftps:// means TLS from the first byte on: "
-                             "leave TLS= out, or write ftp://");
+                job_diagnose(p, true, job_value_at(p, section, "TLS"), "TLS= contradicts URL=, where ftps:// means TLS from the first byte "
+                             "on: leave TLS= out, or write ftp://");
                 return;
         }
         if (j->key_file && !j->certificate_file)
-                job_diagnose(p, true, *set_at(p, "Source", "KeyFile"), "KeyFile= without a certificate: give CertificateFile= as well");
+                job_diagnose(p, true, job_value_at(p, section, "KeyFile"), "KeyFile= without a certificate: give CertificateFile= as well");
         for (size_t i = 0; j->tls_mode == KFTP_TLS_NONE && i < ELEMENTS(keys); i++)
                 if (values[i])
-                        job_diagnose(p, true, *set_at(p, "Source", keys[i]), "%s= without TLS: let URL= begin with ftps://, or add TLS=require",
+                        job_diagnose(p, true, job_value_at(p, section, keys[i]), "%s= without TLS: let URL= begin with ftps://, or add TLS=require",
                                      keys[i]);
+}
+
+static void check_url(JobParser *p) {
+        _cleanup_free_ char *shown = NULL;
+
+        if (p->job->mirror || *p->job->url.base)
+                return;
+        shown = job_excerpt(p->job->remote);
+        job_diagnose(p, true, p->url_end_at, "URL=%s: names a directory: let it name a file, or add Transfer=mirror for all that is in it",
+                     strempty(shown));
 }
 
 static void check_job(JobParser *p) {
         const KftpJob *j = p->job;
+        const char *server;
 
-        if (*set_at(p, "Target", "URL") == 0 && *set_at(p, "Source", "Path") == 0) {
-                require(p, "Source", "URL", "it names the file to fetch, such as ftp://ftp.example.com/pub/file");
-                require(p, "Target", "Path", "it names the file or directory to write, such as /srv/ftp/");
-        }
+        check_sides(p);
+        if (p->errors == 0)
+                check_places(p);
         if (p->errors > 0)
                 return;
 
+        server = server_section(j);
         if (!j->remote)
-                job_diagnose(p, true, *set_at(p, "Source", "URL"), "URL= is empty");
+                job_diagnose(p, true, job_value_at(p, server, "URL"), "URL= is empty");
         else if (!j->path)
-                job_diagnose(p, true, *set_at(p, "Target", "Path"), "Path= is empty");
+                job_diagnose(p, true, job_value_at(p, our_section(j), "Path"), "Path= is empty");
         else if (j->user && j->url.user && !streq(j->user, j->url.user))
-                job_diagnose(p, true, *set_at(p, "Source", "User"), "User= and URL= name two different users");
+                job_diagnose(p, true, job_value_at(p, server, "User"), "User= and URL= name two different users");
         else if (j->password_file && !j->user && !j->url.user)
-                job_diagnose(p, true, *set_at(p, "Source", "PasswordFile"),
+                job_diagnose(p, true, job_value_at(p, server, "PasswordFile"),
                          "PasswordFile= without a user: give User= as well");
-        if (p->errors == 0)
+        if (p->errors == 0) {
+                check_url(p);
                 check_tls(p);
+                job_check_mirror(p);
+        }
 }
 
 static void parse_items(JobParser *p) {
@@ -201,6 +287,7 @@ KftpJob *kftp_job_free(KftpJob *j) {
         free(j->key_file);
         free(j->pin);
         free(j->path);
+        kftp_filter_free(j->filter);
         free(j);
         return NULL;
 }
@@ -259,6 +346,7 @@ int kftp_job_parse(const char *file, const void *text, size_t n, kftp_diagnosis_
                 *ret = STEAL_PTR(p.job);
 finish:
         job_text_done(&p.text);
+        job_patterns_done(&p);
         kftp_job_free(p.job);
         return r;
 }

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * The job file, NAME.job: systemd's unit-file syntax, described in kftp.job(5).
+ * The job file, NAME.job: systemd's unit-file syntax, described in kftp.job(5). A job fetches a file, or makes a tree
+ * like another one.
  *
  * A job is accepted whole or rejected whole. What is wrong is told through a callback, one
  * diagnosis for each fault, with the place in the file and the offending text.
@@ -24,6 +25,8 @@ typedef struct KftpJob {
         char *description;              /* may be NULL */
         char *remote;                   /* URL=, as written; it never holds a password */
         KftpUrl url;
+        bool mirror;                    /* Transfer=mirror: url and path are trees; otherwise url is a file */
+        bool upload;                    /* url is the target and path the source; mirrors only */
         char *user;                     /* NULL: the URL's, else anonymous */
         char *password_file;            /* absolute; may be NULL */
         enum kftp_data_mode data_mode;
@@ -33,11 +36,13 @@ typedef struct KftpJob {
         char *certificate_file;
         char *key_file;
         char *pin;                      /* may be NULL */
-        char *path;                     /* absolute: a file, or a directory if one is there or it ends in a slash */
+        char *path;                     /* absolute: a file, or a directory if one is there or it ends in a slash; of a mirror a directory */
         unsigned path_line;             /* where Path= stands, for what is found out later */
         unsigned path_column;
         unsigned retries;               /* after the first attempt */
         uint64_t retry_usec;            /* the first delay */
+        KftpFilter *filter;             /* Match= and Exclude= of a mirror; NULL: none */
+        KftpMirrorOptions mirror_options;       /* what the file says about a mirror, filter and direction included */
 } KftpJob;
 
 KftpJob *kftp_job_free(KftpJob *j);     /* returns NULL; takes NULL */
