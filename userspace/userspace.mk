@@ -144,7 +144,7 @@ $(UNIT_KERNEL_TESTS): $(UNIT)/test-%: $(UNIT)/obj/test-%.o $(UNIT)/obj/src/%.o
 	$(Q)$(CC) $(UNIT_CFLAGS) -o $@ $^ $(CMOCKA_PC_LIBS)
 
 # The daemon's threads under ThreadSanitizer, which does not go together with the others.
-UNIT_TSAN := test-manager test-queue test-recovery
+UNIT_TSAN := test-manager test-manager-mirror test-queue test-recovery
 .PHONY: check-tsan
 check-tsan:
 	$(MAKE) B=$(B)/tsan SANITIZE=-fsanitize=thread $(UNIT_TSAN:%=$(B)/tsan/unit/%)

@@ -18,6 +18,7 @@
 #include <systemd/sd-journal.h>
 
 #include "fake-get.h"
+#include "fake-mirror.h"
 
 #define RECORD_END "\x1e"
 #define FIELD_END "\x1f"
@@ -110,6 +111,17 @@ void put_job(const Daemon *d, const char *name, const char *kind, const char *ex
         put_file(d, path, text);
 }
 
+void put_mirror(const Daemon *d, const char *name, const char *kind, bool upload, const char *extra) {
+        _cleanup_free_ char *text = NULL, *path = NULL, *server = NULL, *ours = NULL;
+
+        assert_true(asprintf(&server, "URL=ftp://fake/%s/tree/\n", kind) > 0);
+        assert_true(asprintf(&ours, "Path=%s/out\n", d->directory) > 0);
+        assert_true(asprintf(&text, "[Job]\nTransfer=mirror\n[Source]\n%s[Target]\n%s%s", upload ? ours : server, upload ? server : ours,
+                             strempty(extra)) > 0);
+        assert_true(asprintf(&path, "conf/%s.job", name) > 0);
+        put_file(d, path, text);
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
         (void) st;
         (void) type;
@@ -136,7 +148,7 @@ static _Noreturn void be_daemon(const Daemon *d) {
                 .max_running = d->max_running,
                 .pause_usec = PAUSE_USEC,
                 .check_usec = PAUSE_USEC,
-                .get = fake_get,
+                .calls = { .get = fake_get, .mirror = fake_mirror },
         };
         Manager *m = NULL;
         int r = -1;

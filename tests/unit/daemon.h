@@ -4,9 +4,9 @@
 /*
  * kftpd without a device, for tests: the real manager in a child process, with directories of its own
  * and a double of kftp_get. What it sends to the journal and to the service manager, and what
- * the double was asked to do, comes here as records.
+ * the doubles were asked to do, comes here as records.
  *
- * The double acts by the first part of the URL's path:
+ * That of kftp_get acts by the first part of the URL's path:
  *   ok     transfers a file of 11 bytes
  *   hold   the same, once the file "go" is there; until then it can be cancelled
  *   fail   a permanent refusal
@@ -21,6 +21,17 @@
  *   crash-after-rename    SIGKILL behind the rename
  *   linger                stays between the rename and its return
  * A crash removes its marker.
+ *
+ * That of kftp_mirror touches no files; it acts by the first part of the URL's path as well:
+ *   ok     a file, a link, a directory, a time that is set, two removals; three were the same
+ *   move   a file, which is removed from the source
+ *   many   150 files
+ *   hold   a file, and another one once the file "go" is there
+ *   some   a file; another one is busy, a third one refused, and a directory cannot be listed
+ *   passing  a file, and another one is busy; as some, if there is the file "for-good"
+ *   warn   nothing but a warning
+ *   busy   the same mirror runs already
+ *   flaky, no-device  as above
  */
 
 #include <setjmp.h>
@@ -80,6 +91,9 @@ char *get_file(const Daemon *d, const char *path);
 
 /* Drops conf/NAME.job: the double's kind of transfer, into out/; extra is appended. */
 void put_job(const Daemon *d, const char *name, const char *kind, const char *extra);
+
+/* The same for a mirror, of out/. */
+void put_mirror(const Daemon *d, const char *name, const char *kind, bool upload, const char *extra);
 
 /* Limits what the daemon may write, as if its disk were full. */
 void daemon_fill_disk(const Daemon *d, bool full);

@@ -28,6 +28,10 @@ static bool marker(const char *name, bool take) {
         return (take ? unlink(path) : access(path, F_OK)) >= 0;
 }
 
+bool fake_marker(const char *name) {
+        return marker(name, false);
+}
+
 static void crash_if(const char *name) {
         if (marker(name, true))
                 (void) kill(getpid(), SIGKILL);

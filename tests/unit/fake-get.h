@@ -7,5 +7,6 @@
 
 /* Where its markers are. */
 extern const char *fake_get_directory;
+bool fake_marker(const char *name);
 
 int fake_get(const KftpUrl *url, const char *dest, const KftpOptions *o, KftpResult *ret);

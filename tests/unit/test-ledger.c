@@ -73,6 +73,12 @@ static LedgerEntry *full_entry(void) {
         e->data_peer = strdup("[2001:db8::1]:20");
         e->data_local = strdup("[2001:db8::2]:4001");
         e->tls = strdup("TLS1.3 TLS_AES_256_GCM_SHA384 resumed");
+        e->mirror = true;
+        e->transferred = 5;
+        e->deleted = 6;
+        e->moved = 7;
+        e->unchanged = UINT64_C(1) << 33;
+        e->failed = 9;
         return e;
 }
 
@@ -106,6 +112,9 @@ static void test_round_trip(void **state) {
         assert_string_equal(back->data_peer, e->data_peer);
         assert_string_equal(back->data_local, e->data_local);
         assert_string_equal(back->tls, e->tls);
+        assert_true(back->mirror);
+        assert_true(back->transferred == 5 && back->deleted == 6 && back->moved == 7 && back->unchanged == UINT64_C(1) << 33 &&
+                    back->failed == 9);
         ledger_entry_free(back);
 
         /* Replaced as a whole: what was and is no more is gone */
@@ -173,6 +182,28 @@ static void test_other_versions(void **state) {
         assert_int_equal(e->state, LEDGER_DONE);
         assert_false(ledger_entry_is_settled(e));
         assert_true(e->mtime == KFTP_MTIME_UNKNOWN);
+        ledger_entry_free(e);
+}
+
+/* As kftpd wrote it before there were mirrors. */
+static void test_entry_of_old(void **state) {
+        static const char text[] =
+                "{\n  \"job\": \"acme\",\n  \"revision\": \"" REVISION "\",\n  \"state\": \"intent\",\n  \"attempt\": 2,\n"
+                "  \"remote\": \"ftp://ftp.example.com/f\",\n  \"temporary\": \"/srv/ftp/.f.kftp-part\",\n  \"final\": \"/srv/ftp/f\",\n"
+                "  \"directory_inode\": 77,\n  \"bytes\": 11,\n  \"mtime\": 1000000000,\n  \"reported\": false,\n  \"recovered\": false,\n"
+                "  \"permanent\": false,\n  \"class\": 0,\n  \"error\": 0,\n  \"resumed_from\": 4,\n  \"usec\": 5,\n"
+                "  \"transfer_usec\": 6,\n  \"rate\": 7,\n  \"reply\": 226,\n  \"reply_text\": \"226 Done\",\n"
+                "  \"peer\": \"192.0.2.1:21\",\n  \"local\": \"192.0.2.2:40000\"\n}\n";
+        LedgerEntry *e;
+
+        (void) state;
+        assert_int_equal(ledger_entry_parse(text, strlen(text), "acme", &e), 0);
+        assert_int_equal(e->state, LEDGER_INTENT);
+        assert_int_equal(e->attempt, 2);
+        assert_string_equal(e->final, "/srv/ftp/f");
+        assert_true(e->directory_inode == 77 && e->bytes == 11 && e->mtime == 1000000000 && e->reply == 226);
+        assert_false(e->mirror);
+        assert_true(e->transferred == 0 && e->deleted == 0 && e->moved == 0 && e->unchanged == 0 && e->failed == 0);
         ledger_entry_free(e);
 }
 
@@ -295,6 +326,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_remove, setup, teardown),
                 cmocka_unit_test(test_damage),
                 cmocka_unit_test(test_other_versions),
+                cmocka_unit_test(test_entry_of_old),
                 cmocka_unit_test_setup_teardown(test_list, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_recover, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_longest_name, setup, teardown),

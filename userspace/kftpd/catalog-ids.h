@@ -8,6 +8,16 @@
 
 /* A file has been transferred. */
 #define KFTP_MESSAGE_FILE_DONE "2dd9701372cf452ea9634dc714e3f247"
+/* A mirror has made a symbolic link. */
+#define KFTP_MESSAGE_FILE_LINKED "648d9773d4d84e868f8a5863dfb2f841"
+/* A mirror has deleted from its target what the source does not have. */
+#define KFTP_MESSAGE_FILE_DELETED "aedf529f81ce421db8358f1147a920a6"
+/* A mirror has removed from its source what the target has now. */
+#define KFTP_MESSAGE_FILE_MOVED "26b74cac0c9a45ab87cfecdf7fa512a5"
+/* A mirror does not touch a file, because its name or its link is not safe. */
+#define KFTP_MESSAGE_FILE_REFUSED "a6932b59c5bb46cca29cd333bd351a13"
+/* Something of a mirror has failed; the rest of it goes on. */
+#define KFTP_MESSAGE_FILE_FAILED "10562e1b547347618c2034ba3c4f19c1"
 /* A run of a job has ended well. */
 #define KFTP_MESSAGE_JOB_DONE "a11927b9abde46bbac1e8f8390b771c1"
 /* A run of a job has failed for good. */

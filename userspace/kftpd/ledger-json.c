@@ -50,6 +50,12 @@ static const struct {
         { "data_peer", MEMBER_TEXT, offsetof(LedgerEntry, data_peer) },
         { "data_local", MEMBER_TEXT, offsetof(LedgerEntry, data_local) },
         { "tls", MEMBER_TEXT, offsetof(LedgerEntry, tls) },
+        { "mirror", MEMBER_BOOL, offsetof(LedgerEntry, mirror) },
+        { "transferred", MEMBER_U64, offsetof(LedgerEntry, transferred) },
+        { "deleted", MEMBER_U64, offsetof(LedgerEntry, deleted) },
+        { "moved", MEMBER_U64, offsetof(LedgerEntry, moved) },
+        { "unchanged", MEMBER_U64, offsetof(LedgerEntry, unchanged) },
+        { "failed", MEMBER_U64, offsetof(LedgerEntry, failed) },
 };
 
 static const char *const states[LEDGER_STATES] = {

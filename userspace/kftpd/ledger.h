@@ -35,7 +35,8 @@ typedef struct LedgerEntry {
         char *temporary;                /* from LEDGER_INTENT on */
         char *final;
         uint64_t directory_inode;       /* of the directory of both; 0 before LEDGER_INTENT */
-        uint64_t bytes;                 /* size of the file; while it is not complete, what there is of it */
+        uint64_t bytes;                 /* size of the file; while it is not complete, what there is of it; of a mirror all
+                                         * that its attempts have moved */
         int64_t mtime;                  /* remote, or KFTP_MTIME_UNKNOWN */
 
         /* the result: LEDGER_DONE and LEDGER_FAILED */
@@ -56,6 +57,15 @@ typedef struct LedgerEntry {
         char *data_peer;
         char *data_local;
         char *tls;                      /* as kftp_format_tls shows it; NULL: none */
+
+        /* A mirror has no intent: each file is delivered by itself, and to run again does no harm. What was done is of all
+         * attempts that came to an end, what was found of the last one. */
+        bool mirror;
+        uint64_t transferred;
+        uint64_t deleted;
+        uint64_t moved;                 /* removed from the source */
+        uint64_t unchanged;
+        uint64_t failed;
 } LedgerEntry;
 
 LedgerEntry *ledger_entry_new(const char *job, const char *revision, const char *remote);

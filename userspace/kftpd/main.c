@@ -20,7 +20,7 @@ static void help(void) {
         printf("kftpd [OPTIONS...]\n\n"
                "Runs the jobs in " CONFIG_DIRECTORY " over FTP. See kftpd(8) and kftp.job(5).\n\n"
                "     --config-dir=DIR   Read job files from DIR instead of " CONFIG_DIRECTORY "\n"
-               "     --state-dir=DIR    Keep the ledger in DIR instead of " STATE_DIRECTORY "\n"
+               "     --state-dir=DIR    Keep what is known of jobs in DIR instead of " STATE_DIRECTORY "\n"
                "     --max-running=N    Run so many jobs at a time (default %u)\n"
                "  -h --help             Show this help\n"
                "     --version          Show the version\n",
@@ -90,7 +90,7 @@ int main(int argc, char *argv[]) {
                 .max_running = MAX_RUNNING,
                 .pause_usec = PAUSE_USEC,
                 .check_usec = CHECK_USEC,
-                .get = kftp_get,
+                .calls = { .get = kftp_get, .mirror = kftp_mirror },
         };
         Manager *m;
         int r;

@@ -178,6 +178,16 @@ static const char *state_fault(int error) {
         return strerror(-error);
 }
 
+/* Where mirrors keep how far they came; beside the ledger, which says already that the directory is ours. */
+static int make_mirror_directory(Manager *m, const char *state_directory) {
+        if (asprintf(&m->mirror_directory, "%s/mirror", state_directory) < 0) {
+                m->mirror_directory = NULL;
+                return -ENOMEM;
+        }
+        m->context.mirror_directory = m->mirror_directory;
+        return mkdir(m->mirror_directory, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
 /* ---- Life ----------------------------------------------------------------------------------------- */
 
 int manager_new(const ManagerOptions *options, Manager **ret) {
@@ -190,13 +200,15 @@ int manager_new(const ManagerOptions *options, Manager **ret) {
         m->max_running = options->max_running;
         m->pause_usec = options->pause_usec;
         m->check_usec = options->check_usec;
-        m->context.get = options->get;
+        m->context.calls = options->calls;
         TAILQ_INIT(&m->jobs);
         TAILQ_INIT(&m->queue);
         report_init(&m->context.report);
 
         m->config_directory = strdup(options->config_directory);
         r = m->config_directory ? ledger_open(options->state_directory, &m->context.ledger) : -ENOMEM;
+        if (r >= 0)
+                r = make_mirror_directory(m, options->state_directory);
         if (r < 0)
                 report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_QUEUE_STOPPED, NULL, r,
                              "%s: the state directory cannot be used: %s", options->state_directory, state_fault(r));
@@ -234,6 +246,7 @@ Manager *manager_free(Manager *m) {
         safe_close(m->context.done_fd);
         ledger_free(m->context.ledger);
         free(m->config_directory);
+        free(m->mirror_directory);
         free(m->status);
         free(m);
         return NULL;

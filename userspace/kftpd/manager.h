@@ -61,12 +61,13 @@ typedef struct ManagerOptions {
         const char *state_directory;
         unsigned max_running;
         uint64_t pause_usec;            /* how long the queue rests when it cannot go on */
-        uint64_t check_usec;            /* after which a target that could not be written is looked at again */
-        kftpd_get_t get;
+        uint64_t check_usec;            /* after which a target that could not be written is looked at again, or a source */
+        RunCalls calls;
 } ManagerOptions;
 
 typedef struct Manager {
         char *config_directory;
+        char *mirror_directory;
         unsigned max_running;
         uint64_t pause_usec;
         uint64_t check_usec;

@@ -12,7 +12,7 @@
 #include "catalog-ids.h"
 #include "client.h"
 #include "format.h"
-#include "runner.h"
+#include "runner-internal.h"
 #include "target.h"
 #include "utf8.h"
 
@@ -59,11 +59,14 @@ static int load_entry(Run *run) {
         }
         if (!run->entry)
                 run->entry = ledger_entry_new(run->job->name, run->job->revision, run->job->remote);
-        return run->entry ? 0 : -ENOMEM;
+        if (!run->entry)
+                return -ENOMEM;
+        run->entry->mirror = run->job->mirror;
+        return 0;
 }
 
 /* Replaces a string of the entry by text that is made fit for display, and not too long for it. */
-static void set_text(char **field, const char *text) {
+void run_set_text(char **field, const char *text) {
         free(*field);
         *field = text ? kftp_escape(text, strlen(text)) : NULL;
         if (*field)
@@ -75,7 +78,7 @@ static void set_string(char **field, const char *text) {
         *field = text ? strdup(text) : NULL;
 }
 
-static void set_address(char **field, const struct kftp_addr *a) {
+void run_set_address(char **field, const struct kftp_addr *a) {
         free(*field);
         *field = a->family != 0 ? kftp_address_format(a) : NULL;
 }
@@ -83,7 +86,8 @@ static void set_address(char **field, const struct kftp_addr *a) {
 static void begin_attempt(LedgerEntry *e) {
         e->state = LEDGER_RUNNING;
         e->recovered = e->reported = false;
-        e->bytes = 0;
+        if (!e->mirror)
+                e->bytes = 0;
 }
 
 /* ---- What the transfer tells ---------------------------------------------------------------------- */
@@ -115,32 +119,32 @@ static void on_warning(void *userdata, const char *text) {
  * A host that is not known may be known later, too: when the machine starts, before its network does, some
  * resolvers say that there is no such host.
  */
-static bool may_pass(const KftpFailure *f) {
+bool run_may_pass(const KftpFailure *f) {
         return f->transient || (f->class == KFTP_CLASS_NETWORK && f->error == -EHOSTUNREACH);
 }
 
-static void note_failure(Run *run, const KftpFailure *f) {
+static void note_failure(Run *run, const KftpFailure *f, bool permanent) {
         LedgerEntry *e = run->entry;
 
         e->state = LEDGER_FAILED;
         e->class = f->class;
         e->error = f->error;
-        e->permanent = !may_pass(f);
+        e->permanent = permanent;
         e->reply = f->reply;
-        set_text(&e->text, f->text);
+        run_set_text(&e->text, f->text);
 }
 
 static void note_result(Run *run, const KftpResult *result) {
         LedgerEntry *e = run->entry;
 
         e->usec += result->usec;
-        set_text(&e->reply_text, result->reply_text);
+        run_set_text(&e->reply_text, result->reply_text);
         free(e->tls);
         e->tls = kftp_format_tls(result);
-        set_address(&e->peer, &result->peer);
-        set_address(&e->local, &result->local_addr);
-        set_address(&e->data_peer, &result->data_peer);
-        set_address(&e->data_local, &result->data_local);
+        run_set_address(&e->peer, &result->peer);
+        run_set_address(&e->local, &result->local_addr);
+        run_set_address(&e->data_peer, &result->data_peer);
+        run_set_address(&e->data_local, &result->data_local);
 }
 
 static void note_success(Run *run, const KftpResult *result) {
@@ -180,33 +184,42 @@ static void put_off(Run *run, const KftpFailure *f) {
         run->outcome = record(run) < 0 ? RUN_NO_STATE : RUN_PUT_OFF;
 }
 
-static void settle(Run *run, int r, KftpResult *result) {
-        const KftpFailure *f = &result->failure;
-
-        run->entry->bytes = result->bytes;      /* of a failure: what is left of it, to go on from */
-        if (r >= 0) {
-                note_result(run, result);
-                note_success(run, result);
-        } else if (run->error < 0)
+void run_fail(Run *run, const KftpFailure *f, bool may_pass) {
+        if (run->error < 0)
                 note_interruption(run, RUN_NO_STATE);
         else if (f->class == KFTP_CLASS_INTERRUPTED)
                 note_interruption(run, RUN_STOPPED);
         else if (f->class == KFTP_CLASS_DEVICE) {
-                set_text(&run->text, f->text);
+                run_set_text(&run->text, f->text);
                 note_interruption(run, RUN_NO_DEVICE);
                 run->error = f->error;
-        } else {
-                note_result(run, result);
-                if (may_pass(f) && run->entry->attempt <= run->job->retries)
-                        put_off(run, f);
-                else
-                        note_failure(run, f);
-        }
+        } else if (may_pass && run->entry->attempt <= run->job->retries)
+                put_off(run, f);
+        else
+                note_failure(run, f, !may_pass);
 }
 
-static void fetch(Run *run, const char *password) {
+/* It was not for the attempt itself that it ended. */
+static bool was_stopped(const Run *run, const KftpFailure *f) {
+        return run->error < 0 || f->class == KFTP_CLASS_INTERRUPTED || f->class == KFTP_CLASS_DEVICE;
+}
+
+static void settle(Run *run, int r, KftpResult *result) {
+        const KftpFailure *f = &result->failure;
+
+        run->entry->bytes = result->bytes;      /* of a failure: what is left of it, to go on from */
+        if (r >= 0 || !was_stopped(run, f))
+                note_result(run, result);
+        if (r >= 0)
+                note_success(run, result);
+        else
+                run_fail(run, f, run_may_pass(f));
+}
+
+KftpOptions run_options(Run *run, const char *password) {
         const KftpJob *job = run->job;
-        const KftpOptions options = {
+
+        return (KftpOptions) {
                 .user = job->user,
                 .password = password,
                 .data_mode = job->data_mode,
@@ -219,33 +232,45 @@ static void fetch(Run *run, const char *password) {
                 },
                 .resume = true,
                 .callbacks = {
-                        .intent = on_intent,
                         .warning = on_warning,
                         .userdata = run,
                 },
                 .control = run->control,
         };
+}
+
+static void fetch(Run *run, const char *password) {
+        KftpOptions options = run_options(run, password);
+        const KftpJob *job = run->job;
         KftpResult result = {};
         int r;
 
-        r = run->context->get(&job->url, job->path, &options, &result);
+        options.callbacks.intent = on_intent;
+        r = run->context->calls.get(&job->url, job->path, &options, &result);
         settle(run, r, &result);
         kftp_result_done(&result);
 }
 
-static void transfer(Run *run) {
+/* For the records; what cannot be named kftp_get will complain about. */
+static void name_local_side(Run *run) {
         _cleanup_free_ char *final = NULL, *temporary = NULL;
+
+        if (run->job->mirror)
+                set_string(&run->entry->final, run->job->path);
+        else if (kftp_get_names(&run->job->url, run->job->path, &final, &temporary, NULL) >= 0)
+                set_string(&run->entry->final, final);
+}
+
+static void transfer(Run *run) {
         KftpFailure failure = {};
         char *password = NULL;
 
-        /* For the records; what cannot be named kftp_get will complain about. */
-        if (kftp_get_names(&run->job->url, run->job->path, &final, &temporary, NULL) >= 0)
-                set_string(&run->entry->final, final);
-
-        if (run->job->password_file && kftp_read_password_file(run->job->password_file, &password, &failure) < 0) {
-                note_failure(run, &failure);
-                run->entry->permanent = true;
-        } else
+        name_local_side(run);
+        if (run->job->password_file && kftp_read_password_file(run->job->password_file, &password, &failure) < 0)
+                note_failure(run, &failure, true);
+        else if (run->job->mirror)
+                run_mirror(run, password);
+        else
                 fetch(run, password);
 
         kftp_failure_done(&failure);
@@ -269,7 +294,10 @@ static void conclude(Run *run) {
 }
 
 static bool target_is_good(Run *run) {
-        run->text = target_check(run->job->path);
+        const KftpJob *job = run->job;
+
+        run->text = !job->mirror ? target_check(job->path) :
+                !job->upload ? target_check_tree(job->path) : source_check(job->path, job->mirror_options.move);
         run->outcome = run->text ? RUN_NO_TARGET : RUN_TARGET_GOOD;
         return !run->text;
 }

@@ -17,13 +17,16 @@
 #include "ledger.h"
 #include "report.h"
 
-/* What transfers: kftp_get, or a test's double. */
-typedef int (*kftpd_get_t)(const KftpUrl *url, const char *dest, const KftpOptions *options, KftpResult *ret);
+/* What transfers: kftp_get and kftp_mirror, or a test's doubles. */
+typedef struct RunCalls {
+        int (*get)(const KftpUrl *url, const char *dest, const KftpOptions *options, KftpResult *ret);
+        int (*mirror)(const KftpUrl *url, const char *path, const KftpOptions *options, const KftpMirrorOptions *mirror, KftpMirrorResult *ret);
+} RunCalls;
 
 typedef enum RunOutcome {
         RUN_CONCLUDED,                  /* done or failed, recorded and reported */
         RUN_PUT_OFF,                    /* failed, but that may pass: again after delay_usec */
-        RUN_NO_TARGET,                  /* the target cannot be written: text says why */
+        RUN_NO_TARGET,                  /* the target cannot be written, or the source not be read: text says why */
         RUN_TARGET_GOOD,                /* of a check: it can */
         RUN_STOPPED,                    /* by the control, at a resumable point */
         RUN_NO_DEVICE,                  /* /dev/kftp cannot be used: error and text say why */
@@ -34,7 +37,8 @@ typedef enum RunOutcome {
 typedef struct RunContext {
         Ledger *ledger;
         Report report;
-        kftpd_get_t get;
+        RunCalls calls;
+        const char *mirror_directory;   /* for what mirrors remember of themselves */
         int done_fd;                    /* the pipe to the main thread */
 } RunContext;
 

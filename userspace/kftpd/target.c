@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Looks at a job's target before the job runs, and as the service sees it: in its sandbox most of the
+ * Looks at a job's side here before the job runs, and as the service sees it: in its sandbox most of the
  * file system is read-only or hidden, and only the unit's ReadWritePaths= opens it.
  */
 
@@ -71,22 +71,95 @@ static char *explain(const char *directory, int error) {
         return n < 0 ? NULL : text;
 }
 
+/* Of what is missing to read it. */
+static char *explain_source(const char *directory, int error) {
+        _cleanup_free_ char *user = user_name();
+        char *text = NULL;
+        int n;
+
+        if (!user)
+                return NULL;
+        if (error == ENOENT)
+                n = asprintf(&text, "the directory %s does not exist, or is hidden from the service (ProtectHome=)", directory);
+        else if (error == EACCES)
+                n = asprintf(&text,
+                             "user %s cannot read %s: type \"setfacl -R -m u:%s:rX %s\", then \"systemctl reload kftpd\"",
+                             user, directory, user, directory);
+        else
+                n = asprintf(&text, "the service cannot read %s: %s", directory, strerror(error));
+        return n < 0 ? NULL : text;
+}
+
+/* 0, or the errno that says why the directory does not grant access (as for access(2)). */
+static int check_directory(const char *directory, int access) {
+        struct stat st;
+
+        if (stat(directory, &st) < 0)
+                return errno;
+        if (!S_ISDIR(st.st_mode))
+                return ENOTDIR;
+        return faccessat(AT_FDCWD, directory, access, AT_EACCESS) < 0 ? errno : 0;
+}
+
+static char *complain(const char *path, const char *why) {
+        char *text;
+
+        return !why || asprintf(&text, "Path=%s: %s", path, why) < 0 ? NULL : text;
+}
+
 char *target_check(const char *path) {
         _cleanup_free_ char *directory = target_directory(path), *why = NULL;
-        struct stat st;
-        char *text;
-        int error = 0;
+        int error = directory ? check_directory(directory, W_OK | X_OK) : 0;
 
-        if (!directory)
-                return NULL;
-        if (stat(directory, &st) < 0)
-                error = errno;
-        else if (!S_ISDIR(st.st_mode))
-                error = ENOTDIR;
-        else if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0)
-                error = errno;
         if (error == 0)
                 return NULL;
         why = explain(directory, error);
-        return !why || asprintf(&text, "Path=%s: %s", path, why) < 0 ? NULL : text;
+        return complain(path, why);
+}
+
+/* The path without slashes at its end; its last part goes too if parent. Allocated; NULL without memory. */
+static char *tree_directory(const char *path, bool parent) {
+        size_t n = strlen(path);
+
+        while (n > 1 && path[n - 1] == '/')
+                n--;
+        while (parent && n > 1 && path[n - 1] != '/')
+                n--;
+        while (n > 1 && path[n - 1] == '/')
+                n--;
+        return strndup(path, n);
+}
+
+char *target_check_tree(const char *path) {
+        _cleanup_free_ char *directory = tree_directory(path, false), *parent = tree_directory(path, true), *why = NULL;
+        int error;
+
+        if (!directory || !parent)
+                return NULL;
+        error = check_directory(directory, R_OK | W_OK | X_OK);
+        if (error == 0)
+                return NULL;
+        if (error != ENOENT)
+                why = explain(directory, error);
+        else {
+                error = check_directory(parent, W_OK | X_OK);
+                if (error == 0)
+                        return NULL;
+                why = explain(parent, error);
+        }
+        return complain(path, why);
+}
+
+char *source_check(const char *path, bool removing) {
+        _cleanup_free_ char *directory = tree_directory(path, false), *why = NULL;
+        int error;
+
+        if (!directory)
+                return NULL;
+        error = check_directory(directory, R_OK | X_OK);
+        if (error != 0)
+                why = explain_source(directory, error);
+        else if (removing && (error = check_directory(directory, W_OK | X_OK)) != 0)
+                why = explain(directory, error);
+        return complain(path, why);
 }
