@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* See fake-server.h. */
 
-#include "fake-server.h"
+#include "fake-server-internal.h"
 
 #include <sys/stat.h>
 
-#include "connection-internal.h"
 #include "failure.h"
 #include "proxy.h"
 #include "util.h"
@@ -15,7 +14,7 @@ static bool dead;                       /* the open connection is */
 
 /* ---- Files ----------------------------------------------------------------------------------- */
 
-static FakeFile *find(const char *path) {
+FakeFile *fake_find(const char *path) {
         for (size_t i = 0; i < FAKE_FILES_MAX; i++)
                 if (fake_server.files[i].path && streq(fake_server.files[i].path, path))
                         return &fake_server.files[i];
@@ -23,7 +22,7 @@ static FakeFile *find(const char *path) {
 }
 
 static FakeFile *make(const char *path) {
-        FakeFile *f = find(path);
+        FakeFile *f = fake_find(path);
 
         for (size_t i = 0; !f && i < FAKE_FILES_MAX; i++)
                 if (!fake_server.files[i].path)
@@ -61,11 +60,11 @@ void fake_server_add_directory(const char *path) {
 }
 
 const FakeFile *fake_server_file(const char *path) {
-        return find(path);
+        return fake_find(path);
 }
 
 const char *fake_server_get(const char *path) {
-        FakeFile *f = find(path);
+        FakeFile *f = fake_find(path);
 
         return f ? f->data : NULL;
 }
@@ -101,7 +100,7 @@ int fake_server_tear_down(void **state) {
         return 0;
 }
 
-static void note_request(const char *verb, const char *path) {
+void fake_note(const char *verb, const char *path) {
         char *log;
 
         assert_true(asprintf(&log, "%s%s %s\n", fake_server.log, verb, path) >= 0);
@@ -111,7 +110,7 @@ static void note_request(const char *verb, const char *path) {
 
 /* ---- Requests -------------------------------------------------------------------------------- */
 
-static int reply(KftpDone *d, unsigned code) {
+int fake_reply(KftpDone *d, unsigned code) {
         d->reply = code;
         d->text_len = (size_t) snprintf(d->text, sizeof(d->text), "%u words", code);
         d->error = code >= 400 ? -EREMOTEIO : 0;
@@ -119,12 +118,12 @@ static int reply(KftpDone *d, unsigned code) {
 }
 
 static int deny(KftpDone *d) {
-        reply(d, 550);
+        fake_reply(d, 550);
         d->text_len = (size_t) snprintf(d->text, sizeof(d->text), "550 Permission denied.");
         return d->error;
 }
 
-static int cut(KftpDone *d) {
+int fake_cut(KftpDone *d) {
         dead = true;
         d->error = -ECONNRESET;
         return d->error;
@@ -137,22 +136,22 @@ static bool is_hidden(const char *path) {
 }
 
 static int size_of(const char *path, KftpDone *d) {
-        FakeFile *f = find(path);
+        FakeFile *f = fake_find(path);
 
-        note_request("SIZE", path);
+        fake_note("SIZE", path);
         if (fake_server.no_size)
-                return reply(d, 500);
+                return fake_reply(d, 500);
         if (fake_server.denies)
                 return deny(d);
         if (f && fake_server.look_reply > 0)
-                return reply(d, fake_server.look_reply);
+                return fake_reply(d, fake_server.look_reply);
         if (fake_server.hidden_size_reply > 0 && is_hidden(path) && fake_server.connections > 1)
-                return reply(d, fake_server.hidden_size_reply);
+                return fake_reply(d, fake_server.hidden_size_reply);
         if (!f || f->directory || fake_server.forgets_size)
-                return reply(d, 550);
+                return fake_reply(d, 550);
         d->has_size = true;
         d->size = f->size;
-        return reply(d, 213);
+        return fake_reply(d, 213);
 }
 
 /* Reads the source as the module does, a little at a time. */
@@ -182,7 +181,7 @@ static size_t receive(const struct kftp_submit *q, FakeFile *f, size_t at, size_
 
 static int store(const struct kftp_submit *q, const char *verb, const char *path, KftpDone *d) {
         bool append = streq(verb, "APPE"), cutting = fake_server.cuts > 0;
-        FakeFile *f = find(path);
+        FakeFile *f = fake_find(path);
         size_t at;
 
         d->has_size = f != NULL;
@@ -192,17 +191,17 @@ static int store(const struct kftp_submit *q, const char *verb, const char *path
                 return d->error;
         }
         if (q->offset > 0 && !append && fake_server.no_rest) {
-                reply(d, 502);
+                fake_reply(d, 502);
                 d->error = -ESPIPE;
                 return d->error;
         }
-        note_request(verb, path);
+        fake_note(verb, path);
         if (append && fake_server.no_appe)
-                return reply(d, 502);
+                return fake_reply(d, 502);
         if ((append || q->offset > 0) && fake_server.no_restart)
-                return reply(d, 451);
+                return fake_reply(d, 451);
         if ((fake_server.no_hidden && is_hidden(path)) || (f && f->directory))
-                return reply(d, 553);
+                return fake_reply(d, 553);
         if (f && cutting && fake_server.keeps_old)
                 f = make("being-stored");
         f = f && streq(f->path, "being-stored") ? f : make(path);
@@ -214,34 +213,34 @@ static int store(const struct kftp_submit *q, const char *verb, const char *path
                 fake_server.cuts--;
                 if (fake_server.keeps_old)
                         drop(f);
-                return cut(d);
+                return fake_cut(d);
         }
         if (fake_server.loses_last_byte)
                 set_size(f, f->size - 1);
-        return reply(d, fake_server.store_reply ?: 226);
+        return fake_reply(d, fake_server.store_reply ?: 226);
 }
 
 static int rename_file(const struct kftp_submit *q, const char *path, KftpWatch *watch, KftpDone *d) {
         _cleanup_free_ char *to = strndup((const char *) (uintptr_t) q->path2, q->path2_len);
-        FakeFile *f = find(path), *old = find(to);
+        FakeFile *f = fake_find(path), *old = fake_find(to);
 
         if (!f || fake_server.rnfr_reply > 0)
-                return reply(d, fake_server.rnfr_reply ?: 550);
+                return fake_reply(d, fake_server.rnfr_reply ?: 550);
         if (watch && watch->line)
                 watch->line(watch->userdata, "350 Go on", strlen("350 Go on"));
-        note_request("RNTO", to);
+        fake_note("RNTO", to);
         if (fake_server.cut_before_rename) {
                 fake_server.cut_before_rename = false;
-                return cut(d);
+                return fake_cut(d);
         }
         if (fake_server.rnto_busy > 0) {
                 fake_server.rnto_busy--;
-                return reply(d, 450);
+                return fake_reply(d, 450);
         }
         if (fake_server.rnto_reply > 0)
-                return reply(d, fake_server.rnto_reply);
+                return fake_reply(d, fake_server.rnto_reply);
         if ((old && (old->directory || fake_server.no_rename_over)))
-                return reply(d, 550);
+                return fake_reply(d, 550);
         if (old)
                 drop(old);
         if (fake_server.changes_spaces && to[strlen(to) - 1] == ' ')
@@ -252,41 +251,41 @@ static int rename_file(const struct kftp_submit *q, const char *path, KftpWatch 
                 drop(f);
         if (fake_server.cut_in_rename) {
                 fake_server.cut_in_rename = false;
-                return cut(d);
+                return fake_cut(d);
         }
-        return reply(d, 250);
+        return fake_reply(d, 250);
 }
 
 /* Done; whether the client hears of it is another question. */
 static int changed(KftpDone *d, unsigned code) {
         if (!fake_server.cut_in_change)
-                return reply(d, code);
+                return fake_reply(d, code);
         fake_server.cut_in_change = false;
-        return cut(d);
+        return fake_cut(d);
 }
 
 static int remove_it(const char *verb, const char *path, bool directory, KftpDone *d) {
-        FakeFile *f = find(path);
+        FakeFile *f = fake_find(path);
 
-        note_request(verb, path);
+        fake_note(verb, path);
         if (fake_server.denies)
                 return deny(d);
         if (!f || f->directory != directory || fake_server.no_dele)
-                return reply(d, 550);
+                return fake_reply(d, 550);
         drop(f);
         return changed(d, 250);
 }
 
 static int make_directory(const char *path, KftpDone *d) {
-        note_request("MKD", path);
-        if (find(path))
-                return reply(d, 550);
+        fake_note("MKD", path);
+        if (fake_find(path))
+                return fake_reply(d, 550);
         fake_server_add_directory(path);
         return changed(d, 257);
 }
 
 static int change(const struct kftp_submit *q, const char *path, KftpDone *d) {
-        FakeFile *f = find(path);
+        FakeFile *f = fake_find(path);
 
         switch (q->op) {
         case KFTP_OP_DELE:
@@ -296,32 +295,32 @@ static int change(const struct kftp_submit *q, const char *path, KftpDone *d) {
         case KFTP_OP_MKD:
                 return make_directory(path, d);
         case KFTP_OP_MFMT:
-                note_request("MFMT", path);
+                fake_note("MFMT", path);
                 if (fake_server.no_mfmt || !f)
-                        return reply(d, 550);
+                        return fake_reply(d, 550);
                 f->mtime = q->mtime;
-                return reply(d, 213);
+                return fake_reply(d, 213);
         case KFTP_OP_CHMOD:
-                note_request("CHMOD", path);
+                fake_note("CHMOD", path);
                 if (!f)
-                        return reply(d, 550);
+                        return fake_reply(d, 550);
                 f->mode = q->mode;
-                return reply(d, 200);
+                return fake_reply(d, 200);
         default:
-                return reply(d, 502);
+                return fake_reply(d, 502);
         }
 }
 
 /* What is directly below a directory. */
 static int list(const struct kftp_submit *q, const char *path, KftpDone *d) {
         size_t n = strlen(path), at = 0;
-        FakeFile *directory = find(path);
+        FakeFile *directory = fake_find(path);
 
-        note_request("MLSD", path);
+        fake_note("MLSD", path);
         if (*path && !directory)
-                return reply(d, 550);
+                return fake_reply(d, 550);
         if (directory && !directory->directory)
-                return reply(d, 501);
+                return fake_reply(d, 501);
         for (size_t i = 0; i < FAKE_FILES_MAX; i++) {
                 const FakeFile *f = &fake_server.files[i];
                 const char *name = f->path && startswith(f->path, path) ? f->path + n : "";
@@ -331,104 +330,47 @@ static int list(const struct kftp_submit *q, const char *path, KftpDone *d) {
                         at += (size_t) dprintf(q->fd, "type=%s;size=%zu; %s\r\n", f->directory ? "dir" : "file", f->size, name);
         }
         d->bytes = at;
-        return reply(d, 226);
+        return fake_reply(d, 226);
 }
 
 static int quote(const char *line, KftpWatch *watch, KftpDone *d) {
         bool known = streq(line, "SITE HELP");
 
-        note_request("RAW", line);
+        fake_note("RAW", line);
         if (watch && watch->line && known)
                 watch->line(watch->userdata, "214-First", strlen("214-First"));
-        reply(d, known ? 214 : 500);
+        fake_reply(d, known ? 214 : 500);
         if (watch && watch->line)
                 watch->line(watch->userdata, d->text, d->text_len);
         return d->error;
 }
 
-/* After n bytes, of which the client has been told, one more than there are. */
-static int send_more(const struct kftp_submit *q, size_t n, KftpWatch *watch, KftpDone *d) {
-        struct kftp_run e = {
-                .bytes = n, .event_flags = KFTP_EVENT_HAS_SIZE | KFTP_EVENT_HAS_MTIME, .remote_size = d->size, .remote_mtime = d->mtime,
-        };
-
-        if (watch && watch->moved)
-                assert_int_equal(watch->moved(watch->userdata, &e, NULL), 0);
-        assert_int_equal(pwrite(q->fd, "X", 1, (off_t) (q->offset + n)), 1);
-        d->bytes = n + 1;
-        reply(d, 226);
-        d->error = -EBADMSG;
-        return d->error;
-}
-
-static int retrieve(const struct kftp_submit *q, const char *path, KftpWatch *watch, KftpDone *d) {
-        FakeFile *f = find(path);
-        size_t n;
-
-        note_request("RETR", path);
-        if (!f || f->directory)
-                return reply(d, 550);
-        d->has_size = d->has_mtime = true;
-        d->size = f->size;
-        d->mtime = f->mtime;
-        if (q->offset > f->size) {
-                d->error = -ESPIPE;
-                return d->error;
-        }
-        n = f->size - q->offset;
-        n = q->length > 0 ? MIN2(n, (size_t) q->length) : n;
-        if (fake_server.cuts > 0)
-                n = MIN2(n, fake_server.cut_after);
-        assert_int_equal(pwrite(q->fd, f->data + q->offset, n, (off_t) q->offset), n);
-        d->bytes = n;
-        if (fake_server.cuts > 0) {
-                fake_server.cuts--;
-                return cut(d);
-        }
-        return fake_server.sends_more ? send_more(q, n, watch, d) : reply(d, 226);
-}
-
-static int modified(const char *path, KftpDone *d) {
-        FakeFile *f = find(path);
-
-        note_request("MDTM", path);
-        if (fake_server.cut_in_mdtm) {
-                fake_server.cut_in_mdtm = false;
-                return cut(d);
-        }
-        if (!f || f->directory)
-                return reply(d, 550);
-        d->has_mtime = true;
-        d->mtime = f->mtime;
-        return reply(d, 213);
-}
-
 /* The facts, in a reply's line: of whatever is there. */
 static int facts(const struct kftp_submit *q, const char *path, KftpDone *d) {
-        const FakeFile *f = find(path);
+        const FakeFile *f = fake_find(path);
         char line[512];
         int n;
 
-        note_request("MLST", path);
+        fake_note("MLST", path);
         if (!(fake_server.feat & KFTP_FEAT_MLST))
-                return reply(d, 500);
+                return fake_reply(d, 500);
         if (!f)
-                return reply(d, 550);
+                return fake_reply(d, 550);
         n = snprintf(line, sizeof(line), " type=%s;size=%zu; /%s\n", f->directory ? "dir" : "file", f->size, path);
         assert_int_equal(write(q->fd, line, (size_t) n), n);
-        return reply(d, 250);
+        return fake_reply(d, 250);
 }
 
 static int serve(const struct kftp_submit *q, const char *path, KftpWatch *watch, KftpDone *d) {
-        FakeFile *f = find(path);
+        FakeFile *f = fake_find(path);
 
         switch (q->op) {
         case KFTP_OP_NOOP:
-                return reply(d, 200);
+                return fake_reply(d, 200);
         case KFTP_OP_SIZE:
                 return size_of(path, d);
         case KFTP_OP_MDTM:
-                return modified(path, d);
+                return fake_modified(path, d);
         case KFTP_OP_STOR:
                 return store(q, "STOR", path, d);
         case KFTP_OP_APPE:
@@ -438,13 +380,13 @@ static int serve(const struct kftp_submit *q, const char *path, KftpWatch *watch
                         watch->line(watch->userdata, "150 FILE: unique.1", strlen("150 FILE: unique.1"));
                 if (fake_server.stou_refused > 0) {
                         fake_server.stou_refused--;
-                        note_request("STOU", "");
+                        fake_note("STOU", "");
                         d->preliminary = true;
-                        return reply(d, 425);
+                        return fake_reply(d, 425);
                 }
                 return store(q, "STOU", "unique.1", d);
         case KFTP_OP_RETR:
-                return retrieve(q, path, watch, d);
+                return fake_retrieve(q, path, watch, d);
         case KFTP_OP_RENAME:
                 return rename_file(q, path, watch, d);
         case KFTP_OP_MLSD:
@@ -455,20 +397,20 @@ static int serve(const struct kftp_submit *q, const char *path, KftpWatch *watch
                 return quote(path, watch, d);
         case KFTP_OP_QUIT:
                 dead = true;
-                return reply(d, 221);
+                return fake_reply(d, 221);
         case KFTP_OP_PWD:
                 if (fake_server.no_pwd)
-                        return reply(d, 550);
+                        return fake_reply(d, 550);
                 d->reply = 257;
                 d->text_len = (size_t) snprintf(d->text, sizeof(d->text), "257 \"/home\"");
                 return 0;
         case KFTP_OP_CWD:
-                note_request("CWD", path);
+                fake_note("CWD", path);
                 if (fake_server.denies && !streq(path, "/home"))
                         return deny(d);
                 if (f && fake_server.look_reply > 0)
-                        return reply(d, fake_server.look_reply);
-                return reply(d, streq(path, "/home") || (f && f->directory) ? 250 : 550);
+                        return fake_reply(d, fake_server.look_reply);
+                return fake_reply(d, streq(path, "/home") || (f && f->directory) ? 250 : 550);
         default:
                 return change(q, path, d);
         }
@@ -493,7 +435,7 @@ int kftp_connection_transfer(
                 d->error = r = -ENOTCONN;
         } else if (c->reused && fake_server.hangs_up) {
                 fake_server.hangs_up = false;
-                r = cut(d);
+                r = fake_cut(d);
         } else
                 r = serve(request, path, watch, d);
         if (r >= 0)

@@ -65,6 +65,8 @@ typedef struct FakeServer {
         bool refuses_login;
         bool denies;                    /* SIZE, CWD and all changes: 550 Permission denied */
         bool sends_more;                /* downloads: one byte more than SIZE said */
+        bool ends_badly;                /* their TLS without close_notify */
+        bool no_mdtm;
         unsigned look_reply;            /* of SIZE and CWD to what is there, if not 0 */
         bool cut_in_mdtm;               /* the next MDTM loses the connection */
         void (*while_storing)(void);    /* called in the middle of an upload */

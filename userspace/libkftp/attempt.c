@@ -102,7 +102,11 @@ int kftp_transfer_attempt(KftpTransfer *t, KftpFailure *f) {
                         (void) forget(t, NULL);
                 if (r != KFTP_START_OVER)
                         return r;
-                t->believes = t->believes && t->offset > 0;
+                /* A part was of another file than this one, which may still be as it was listed; else it is not. */
+                if (t->offset == 0) {
+                        t->believes = false;
+                        t->result->mtime = KFTP_MTIME_UNKNOWN;
+                }
                 r = forget(t, f);
                 if (r < 0)
                         return r;
