@@ -157,21 +157,24 @@ static int resolve(MirrorSession *s, MirrorDirectory *d, MirrorEntry *e, KftpFai
         return 1;
 }
 
+/* The same link on both sides: also where links are followed there is nothing to be done about it. */
+static bool is_same_link(const MirrorEntry *source, const MirrorEntry *target) {
+        return target && target->type == KFTP_ENTRY_LINK && source->target && streq_ptr(source->target, target->target);
+}
+
 static int check_link(MirrorSession *s, MirrorDirectory *d, MirrorEntry *e, KftpFailure *f) {
         const KftpMirrorOptions *o = s->mirror->options;
 
-        switch (o->symlinks) {
-        case KFTP_SYMLINKS_SKIP:
+        if (o->symlinks == KFTP_SYMLINKS_SKIP) {
                 mirror_note(s, "%s: a link, left out", e->name);
                 return 0;
-        case KFTP_SYMLINKS_FOLLOW:
-                if (!o->upload)
-                        return resolve(s, d, e, f);
-                mirror_report_refusal(s, d, e, "a link that leads nowhere, out of the tree, or back to a directory that it lies in");
-                return 0;
-        default:
-                return 1;
         }
+        if (!o->upload)
+                return o->symlinks == KFTP_SYMLINKS_FOLLOW ? resolve(s, d, e, f) : 1;
+        if (is_same_link(e, mirror_list_find(&d->target, e->name)))
+                return 1;
+        mirror_report_refusal(s, d, e, "a link that leads nowhere, out of the tree, or back to a directory that it lies in");
+        return 0;
 }
 
 static bool is_taken(MirrorSession *s, const MirrorDirectory *d, const MirrorEntry *e, const char *path) {
@@ -240,7 +243,7 @@ static void compare_entry(MirrorSession *s, MirrorDirectory *d, const MirrorEntr
         const MirrorEntry *target = mirror_list_find(&d->target, e->name);
         MirrorRules rules = mirror_rules(s->mirror, d);
         const char *why = NULL;
-        MirrorVerdict v = mirror_compare(&rules, e, target, &why);
+        MirrorVerdict v = rules.upload && is_same_link(e, target) ? MIRROR_SAME : mirror_compare(&rules, e, target, &why);
 
         if (v == MIRROR_TRANSFER && rules.upload && target && streq(strempty(why), "time"))
                 v = check_times(s, d, e, target, v, &why);
