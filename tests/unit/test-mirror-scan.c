@@ -107,7 +107,7 @@ static void test_types(void **state) {
 
 static void test_names(void **state) {
         static const char *const names[] = { ".hidden", "...", " ", "\n", "\xff\xfe", "-rf", "*", "\\", "umlaut-\xc3\xa4" };
-        static const char *const temporary[] = { ".file.kftp-part", ".file.kftp-state", ".file.kftp-new" };
+        static const char *const temporary[] = { ".file.kftp-part", ".file.kftp-state", ".file.kftp-new", ".file.kftp-link" };
         char longest[NAME_MAX + 1];
 
         (void) state;

@@ -111,15 +111,13 @@ static int succeeded(KftpTransfer *t, const KftpDone *d, KftpFailure *f) {
         return 0;
 }
 
-/* Whether the end of the data, which was not a proper one, is vouched for by the size that was listed; the module knew none. */
-static bool is_whole(const KftpTransfer *t, const KftpDone *d) {
-        return is_believed(t) && d->error == -EBADMSG && d->reply / 100 == 2 && t->position == t->remote_size
-                && kftp_connection_usable(t->connection);
+/* The data has not ended properly, and the module knew no size to compare with; but the listing has one. */
+static bool is_for_the_listing(const KftpTransfer *t, const KftpDone *d) {
+        return is_believed(t) && d->error == -EBADMSG && kftp_connection_usable(t->connection);
 }
 
 static int failed(KftpTransfer *t, const KftpDone *d, int r, KftpFailure *f) {
-        if (((d->error == -ESTALE || d->error == -ESPIPE) && t->offset > 0)
-            || (is_believed(t) && d->error == -EBADMSG && kftp_connection_usable(t->connection))) {
+        if ((d->error == -ESTALE || d->error == -ESPIPE) && t->offset > 0) {
                 kftp_failure_done(f);
                 return KFTP_START_OVER;
         }
@@ -155,9 +153,9 @@ int kftp_transfer_receive(KftpTransfer *t, const struct kftp_submit *request, Kf
         r = kftp_connection_transfer(t->connection, request, t->partial.temporary, &receive.watch, &done, f);
         note_reply(t, &done);
         note_moved(t, done.bytes, done.has_size, done.size, done.has_mtime, done.mtime);
-        if (r < 0 && is_whole(t, &done)) {
+        if (r < 0 && is_for_the_listing(t, &done)) {
                 kftp_failure_done(f);
-                if (done.unclean)
+                if (done.unclean && t->position == t->remote_size)
                         kftp_connection_tls_unclean(t->connection, request);
                 r = 0;
         }
