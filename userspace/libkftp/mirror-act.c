@@ -40,13 +40,31 @@ static int open_directory(const Pair *p, KftpFailure *f) {
         return mirror_local_directory(&p->mirror->local, p->directory->path, f);
 }
 
+static bool is_ambiguous(const Pair *p) {
+        return !p->target && p->directory->folded && mirror_is_ambiguous(p->directory->folded, p->source->name);
+}
+
 /* ---- Files and links ------------------------------------------------------------------------- */
+
+static void put_off(const Pair *p) {
+        MirrorItem *item = mirror_item_new(p->session, MIRROR_ITEM_PUT, p->directory, p->source, p->target, p->why);
+
+        if (!item)
+                return;
+        item->ambiguous = true;
+        pthread_mutex_lock(&p->mirror->lock);
+        item->next = p->directory->late;
+        p->directory->late = item;
+        pthread_mutex_unlock(&p->mirror->lock);
+}
 
 static void transfer(const Pair *p) {
         bool upload = p->mirror->options->upload;
 
         if (p->mirror->options->dry_run)
                 report(p, upload ? KFTP_MIRROR_PUT : KFTP_MIRROR_GET, true);
+        else if (is_ambiguous(p))
+                put_off(p);
         else
                 push(p, upload ? MIRROR_ITEM_PUT : MIRROR_ITEM_GET);
 }
@@ -140,8 +158,20 @@ static int make_local(const Pair *p, KftpFailure *f) {
         return mirror_local_mkdir(&p->mirror->local, fd, p->path, f);
 }
 
+/* The server finds what it did not list under this name: it is another one to us only. */
+int mirror_check_ambiguous(MirrorSession *s, const char *remote, KftpFailure *f) {
+        MirrorEntry there = {};
+        int r = mirror_remote_look(s, remote, &there, f);
+
+        if (r < 0 || there.type == KFTP_ENTRY_OTHER)
+                return r;
+        return kftp_failure_set(f, KFTP_CLASS_REMOTE, -EEXIST, false,
+                                "\"%s\" is not sent: the server takes this name for another one that is there, but for upper and lower case", remote);
+}
+
 static int make(const Pair *p, KftpFailure *f) {
         _cleanup_free_ char *remote = NULL;
+        int r = 0;
 
         if (p->mirror->options->dry_run)
                 return 0;
@@ -150,7 +180,9 @@ static int make(const Pair *p, KftpFailure *f) {
         remote = mirror_path_there(p->mirror, p->path);
         if (!remote)
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
-        return mirror_remote_mkdir(p->session, remote, false, f);
+        if (is_ambiguous(p))
+                r = mirror_check_ambiguous(p->session, remote, f);
+        return r < 0 ? r : mirror_remote_mkdir(p->session, remote, false, f);
 }
 
 /* The time of a link that was followed is not known to be that of the directory. */

@@ -43,6 +43,11 @@ MirrorDirectory *mirror_directory_new(MirrorSession *s, MirrorDirectory *parent,
 MirrorDirectory *mirror_directory_free(MirrorDirectory *d) {
         mirror_list_done(&d->source);
         mirror_list_done(&d->target);
+        for (MirrorItem *i = d->late, *next; i; i = next) {
+                next = i->next;
+                free(i);
+        }
+        free(d->folded);
         free(d->then);
         free(d->path);
         free(d);
@@ -252,6 +257,8 @@ static void compare_entry(MirrorSession *s, MirrorDirectory *d, const MirrorEntr
                 s->mirror->result->files++;
                 pthread_mutex_unlock(&s->mirror->lock);
         }
+        if (rules.upload && !target && !d->folded)
+                d->folded = mirror_fold(&d->source, &d->target);
         mirror_act(s, d, e, target, v, why);
 }
 

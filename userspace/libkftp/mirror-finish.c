@@ -183,8 +183,22 @@ static void set_own(MirrorSession *s, MirrorDirectory *d) {
                 fail(s, d, KFTP_MIRROR_SET, d->path, NULL, &f);
 }
 
+/* The one that was put off last is the first that remains: one at a time, each sees what came before it. */
+static bool push_late(MirrorSession *s, MirrorDirectory *d) {
+        MirrorItem *item = d->late;
+
+        if (!item)
+                return false;
+        d->late = item->next;
+        mirror_push(s->mirror, item);
+        return true;
+}
+
 void mirror_finish_directory(MirrorSession *s, MirrorDirectory *d) {
         bool deletes = !d->has_source || (s->mirror->options->delete && !d->incomplete);
+
+        if (push_late(s, d))
+                return;
 
         /* First what is below; when that is done, it is this function's turn again. */
         if (deletes && !d->emptied) {

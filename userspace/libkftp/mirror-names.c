@@ -178,3 +178,13 @@ bool mirror_names_collide(const char *a, const char *b) {
                         return false;
         return !*a && !*b;
 }
+
+int mirror_names_compare_folded(const char *a, const char *b) {
+        while (*a && *b) {
+                uint32_t x = next_folded(&a, false), y = next_folded(&b, false);
+
+                if (x != y)
+                        return x < y ? -1 : 1;
+        }
+        return !!*a - !!*b;
+}

@@ -249,6 +249,8 @@ int mirror_put(MirrorSession *s, MirrorItem *item, KftpFailure *f) {
         r = find_places(s, item, &p, &result.failure);
         if (r >= 0)
                 r = put.source_fd = fd = mirror_local_file(&m->local, p.path, &result.failure);
+        if (r >= 0 && item->ambiguous)
+                r = mirror_check_ambiguous(s, p.remote, &result.failure);
         local = r >= 0 ? mirror_path_here(m, p.path) : NULL;
         if (local) {
                 KftpUrl url = mirror_url(m, p.remote);

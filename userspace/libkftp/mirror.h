@@ -24,6 +24,7 @@ typedef struct Mirror Mirror;
 typedef struct MirrorDirectory MirrorDirectory;
 typedef struct MirrorItem MirrorItem;
 typedef struct MirrorSession MirrorSession;
+typedef struct MirrorFolded MirrorFolded;
 
 enum mirror_item_kind {
         MIRROR_ITEM_DIRECTORY,          /* list and compare */
@@ -51,6 +52,7 @@ struct MirrorItem {
         const MirrorEntry *target;      /* NULL: not there */
         const char *why;
         MirrorLarge *large;             /* SEGMENTS: of another session's item */
+        bool ambiguous;                 /* of a PUT: the server may take its name for another one */
         bool begun;                     /* of a directory: items point into its lists, so it cannot be begun anew */
 };
 
@@ -78,6 +80,8 @@ struct MirrorDirectory {
         bool kept;                      /* something stays in it: of a directory that is to be emptied, or of a source that is moved */
         bool emptied;                   /* of the target: what is to be deleted below has been told */
         MirrorItem *then;               /* what waits for it to be gone */
+        MirrorFolded *folded;           /* the names in it, of an upload; NULL: not needed so far */
+        MirrorItem *late;               /* ambiguous ones wait until what they may be taken for is there */
 };
 
 /* A list of items with an end to add to. */
@@ -202,13 +206,19 @@ void mirror_free_items(Mirror *m);
 /* Starts the first one, more as there is work, and returns when all have ended. */
 void mirror_run_sessions(Mirror *m);
 
-/* ---- Directories: mirror-directory.c, mirror-finish.c ---------------------------------------- */
+/* ---- Directories: mirror-directory.c, mirror-act.c, mirror-collisions.c, mirror-finish.c ------ */
 
 /* The record of a directory below parent (NULL: the root), pending once. -ENOMEM as above. */
 MirrorDirectory *mirror_directory_new(MirrorSession *s, MirrorDirectory *parent, const char *name);
 MirrorDirectory *mirror_directory_free(MirrorDirectory *d);
 /* Lists both sides, compares, adds items. -errno with *f: another session may try that. */
 int mirror_compare_directory(MirrorSession *s, MirrorItem *item, KftpFailure *f);
+/* The names on both sides as a server may see them; they are borrowed. NULL: no memory. */
+MirrorFolded *mirror_fold(const MirrorList *source, const MirrorList *target);
+/* Whether there is another name that a server may take for this one. */
+bool mirror_is_ambiguous(const MirrorFolded *f, const char *name);
+/* -EEXIST with *f: the server finds something under the path of an ambiguous name. */
+int mirror_check_ambiguous(MirrorSession *s, const char *remote, KftpFailure *f);
 /* The rules as they are known now, for files of d. */
 MirrorRules mirror_rules(Mirror *m, const MirrorDirectory *d);
 /* Has a directory of the target emptied and removed; after that, then (may be NULL) is pushed. */
