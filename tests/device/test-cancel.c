@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -96,10 +97,16 @@ static void test_running_stalled(void **state) {
         cancel_running(stall, NULL);
 }
 
+/* Until it is told to go on. */
+static void wait_for(atomic_bool *go) {
+        while (!*go)
+                peer_sleep(5);
+}
+
 static void silent_at_epsv(Conn *c) {
         peer_greet(c);
         peer_expect(c, "EPSV");
-        peer_sleep(700);
+        wait_for(peer_userdata(c));
         peer_say(c, "229 Here (|||%u|)", peer_data_listen(c));
         peer_retr(c, "next", 0, 1000);
         peer_goodbye(c);
@@ -107,13 +114,15 @@ static void silent_at_epsv(Conn *c) {
 
 /* While a reply is owed it is waited for: nothing may be mistaken for the answer to something else. */
 static void test_before_data(void **state) {
-        Session *s = begin(silent_at_epsv, NULL, local_file());
+        atomic_bool go = false;
+        Session *s = begin(silent_at_epsv, &go, local_file());
         Runner *r = runner_start(s);
 
         (void) state;
         session_wait_state(s, KFTP_STATE_COMMAND);
-        sleep_ms(100);
         assert_int_equal(session_cancel(s, KFTP_CANCEL_REQUEST, 1), 0);
+        sleep_ms(100);
+        go = true;
         assert_int_equal(runner_join(r), 0);
         session_assert_event(s, KFTP_EVENT_DONE);
         assert_int_equal(s->event.error, -ECANCELED);
@@ -259,14 +268,15 @@ static void slow_to_give_up(Conn *c) {
         peer_retr_begin(c, "endless", 0, 1000);
         peer_data_until_closed(c);
         peer_data_close(c);
-        peer_sleep(800);
+        wait_for(peer_userdata(c));
         peer_say(c, "426 You have hung up");
         peer_retr(c, "next", 0, 1000);
         peer_goodbye(c);
 }
 
 static void test_already(void **state) {
-        Session *s = begin(slow_to_give_up, NULL, local_file());
+        atomic_bool go = false;
+        Session *s = begin(slow_to_give_up, &go, local_file());
         Runner *r = runner_start(s);
 
         (void) state;
@@ -276,6 +286,7 @@ static void test_already(void **state) {
         assert_int_equal(session_cancel(s, KFTP_CANCEL_REQUEST, 1), -EALREADY);
         assert_int_equal(session_cancel(s, KFTP_CANCEL_ALL, 1), -EALREADY);
         assert_int_equal(session_cancel(s, KFTP_CANCEL_REQUEST, 2), -ENOENT);
+        go = true;
         runner_join(r);
         session_assert_event(s, KFTP_EVENT_DONE);
         assert_int_equal(s->event.error, -ECANCELED);
@@ -285,7 +296,8 @@ static void test_already(void **state) {
 
 /* A request queued while another is being given up has nothing to do with that. */
 static void test_submit_while_aborting(void **state) {
-        Session *s = begin(slow_to_give_up, NULL, local_file());
+        atomic_bool go = false;
+        Session *s = begin(slow_to_give_up, &go, local_file());
         Runner *r = runner_start(s);
         int fd = local_file();
 
@@ -293,6 +305,7 @@ static void test_submit_while_aborting(void **state) {
         session_wait_bytes(s, 1000);
         assert_int_equal(session_cancel(s, KFTP_CANCEL_ALL, 0), 0);
         session_retr(s, fd, "next", 2);
+        go = true;
         runner_join(r);
         session_assert_event(s, KFTP_EVENT_DONE);
         assert_int_equal(s->event.user_data, 1);

@@ -4,6 +4,7 @@
  * that come twice, lines that belong to nothing. In the end a file is what it is called, or there is none.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,14 @@ static void list(Session *s, enum kftp_op op, int fd, uint64_t length) {
         assert_int_equal(session_submit(s, &r), 0);
 }
 
-/* Begins what is queued, and cancels it while the peer, which has paused, owes the reply. */
+static atomic_bool cancelled;
+
+static void until_cancelled(void) {
+        while (!cancelled)
+                peer_sleep(5);
+}
+
+/* Begins what is queued, and cancels it while the peer, which waits for that, owes the reply. */
 static void cancel_running(Session *s, Peer *p, const char *command, uint64_t user_data) {
         Runner *r = runner_start(s);
         char *commands;
@@ -38,6 +46,7 @@ static void cancel_running(Session *s, Peer *p, const char *command, uint64_t us
                 free(commands);
         } while (!seen);
         assert_int_equal(session_cancel(s, KFTP_CANCEL_REQUEST, user_data), 0);
+        cancelled = true;
         assert_int_equal(runner_join(r), 0);
         session_assert_event(s, KFTP_EVENT_DONE);
         assert_int_equal(s->event.error, -ECANCELED);
@@ -49,7 +58,7 @@ static void cancel_running(Session *s, Peer *p, const char *command, uint64_t us
 static void type_cancelled(Conn *c) {
         peer_strict(c);
         peer_play(c, (const char *const[]) { LOGIN, "< TYPE A", NULL });
-        peer_sleep(1000);
+        until_cancelled();
         peer_play(c, (const char *const[]) { "> 200 A", "< TYPE I", "> 200 I", NULL });
         peer_retr(c, "bytes-777", 0, 777);
         peer_until_closed(c);
@@ -58,9 +67,11 @@ static void type_cancelled(Conn *c) {
 static void test_type_cancelled(void **state) {
         int fd = local_file();
         Peer *p;
-        Session *s = session_with(type_cancelled, NULL, &p);
+        Session *s;
 
         (void) state;
+        cancelled = false;
+        s = session_with(type_cancelled, NULL, &p);
         list(s, KFTP_OP_LIST, memory_file(), 0);
         cancel_running(s, p, "TYPE A", 5);
         session_retr(s, fd, "bytes-777", 1);
@@ -100,7 +111,7 @@ static void restart_refused(Conn *c) {
         peer_greet(c);
         peer_passive(c);
         peer_expect(c, "REST 1000");
-        peer_sleep(1000);
+        until_cancelled();
         peer_say(c, "350 Go on");
         peer_passive(c);
         peer_expect(c, "REST 0");
@@ -116,9 +127,11 @@ static void restart_refused(Conn *c) {
 static void test_restart_refused(void **state) {
         struct kftp_submit part = retr(local_file(), "bytes-777", 2);
         Peer *p;
-        Session *s = session_with(restart_refused, NULL, &p);
+        Session *s;
 
         (void) state;
+        cancelled = false;
+        s = session_with(restart_refused, NULL, &p);
         part.offset = 1000;
         assert_int_equal(session_submit(s, &part), 0);
         cancel_running(s, p, "REST 1000", 2);

@@ -69,18 +69,20 @@ static void bad_news_between(Conn *c) {
         peer_greet(c);
         peer_retr(c, "bytes-100", 0, 100);
         peer_say(c, "229 Here (|||1025|)");
-        peer_sleep(500);
+        *(atomic_bool *) peer_userdata(c) = true;
         peer_retr(c, "bytes-200", 0, 200);
         peer_goodbye(c);
 }
 
 static void test_reply_before_its_command(void **state) {
-        Session *s = session_with(bad_news_between, NULL, NULL);
+        atomic_bool said = false;
+        Session *s = session_with(bad_news_between, &said, NULL);
 
         (void) state;
         session_retr(s, local_file(), "bytes-100", 1);
         session_expect_done(s, 1, 0);
-        sleep_ms(200);
+        while (!said)
+                sleep_ms(5);
         assert_download(s, "bytes-200", 200);
         session_quit(s);
 }
@@ -211,7 +213,8 @@ static void silent_at_rest(Conn *c) {
         peer_greet(c);
         peer_passive(c);
         peer_expect(c, "REST 1000");
-        peer_sleep(500);
+        while (!*(atomic_bool *) peer_userdata(c))
+                peer_sleep(5);
         peer_say(c, "350 Go on");
         peer_passive(c);
         peer_expect(c, "REST 0");
@@ -238,8 +241,9 @@ static void wait_for_command(Peer *p, const char *command) {
 }
 
 static void test_cancel_at_rest(void **state) {
+        atomic_bool cancelled = false;
         Peer *p;
-        Session *s = session_with(silent_at_rest, NULL, &p);
+        Session *s = session_with(silent_at_rest, &cancelled, &p);
         struct kftp_submit r = retr(local_file(), "file", 1);
         Runner *runner;
 
@@ -249,6 +253,7 @@ static void test_cancel_at_rest(void **state) {
         runner = runner_start(s);
         wait_for_command(p, "REST 1000\n");
         assert_int_equal(session_cancel(s, KFTP_CANCEL_REQUEST, 1), 0);
+        cancelled = true;
         assert_int_equal(runner_join(runner), 0);
         session_assert_event(s, KFTP_EVENT_DONE);
         assert_int_equal(s->event.error, -ECANCELED);
@@ -270,14 +275,14 @@ static void test_slow_reader_of_lines(void **state) {
 
         (void) state;
         c.events = KFTP_WANT_LINE;
-        c.reply_ms = c.data_ms = c.connect_ms = c.idle_ms = 300;
+        c.reply_ms = c.data_ms = c.connect_ms = c.idle_ms = 800;
         s = session_armed(&c);
         session_retr(s, fd, "bytes-777", 1);
         do {
                 if (session_run(s) != 0)
                         break;
                 if (s->event.type == KFTP_EVENT_LINE && s->event.event_flags & KFTP_EVENT_SENT)
-                        sleep_ms(450);
+                        sleep_ms(1000);
         } while (s->event.type == KFTP_EVENT_LINE || s->event.type == KFTP_EVENT_CONNECTED);
         session_assert_event(s, KFTP_EVENT_DONE);
         assert_int_equal(s->event.error, 0);
