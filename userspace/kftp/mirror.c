@@ -127,13 +127,18 @@ static void show_action(Mirror *m, const KftpMirrorEvent *e) {
         }
 }
 
+/* Which file it is always stands there, and once: texts about files here begin with their path. */
 static void show_failure(const KftpMirrorEvent *e) {
-        const KftpResult *r = e->result;
-        _cleanup_free_ char *path = kftp_escape(*e->path ? e->path : ".", strlen(*e->path ? e->path : "."));
+        const char *path = *e->path ? e->path : ".", *text = strempty(e->result->failure.text);
+        _cleanup_free_ char *escaped = kftp_escape(path, strlen(path));
+        size_t n = strlen(strempty(escaped));
 
-        fprintf(stderr, "kftp: mirror: %s: %s", strempty(path), strempty(r->failure.text));
-        if (r->attempts > 1)
-                fprintf(stderr, " (%u attempts)", r->attempts);
+        fprintf(stderr, "kftp: mirror: ");
+        if (!startswith(text, strempty(escaped)) || !startswith(text + n, ": "))
+                fprintf(stderr, "%s: ", strempty(escaped));
+        fputs(text, stderr);
+        if (e->result->attempts > 1)
+                fprintf(stderr, " (%u attempts)", e->result->attempts);
         fputc('\n', stderr);
 }
 
