@@ -294,19 +294,6 @@ static int read_line(struct kftp_session *s)
 	return 1;
 }
 
-/* More is to come. Only the first one starts the data's deadline: they cost a server nothing. */
-static void preliminary_reply(struct kftp_session *s)
-{
-	struct kftp_request *q = s->current_request;
-
-	if (s->state == KFTP_STATE_TRANSFER && !q->preliminary) {
-		q->preliminary = true;
-		kftp_transfer_announced(q, &s->reply);
-		if (!s->data.lent)
-			kftp_session_set_deadline(s, s->config->data_timeout);
-	}
-}
-
 static int final_reply(struct kftp_session *s)
 {
 	kftp_reply_fn on_reply = s->on_reply;
@@ -315,6 +302,25 @@ static int final_reply(struct kftp_session *s)
 	s->on_line = NULL;
 	s->lines = 0;
 	return on_reply(s, &s->reply);
+}
+
+/*
+ * More is to come. Only the first one starts the data's deadline: they cost a server nothing. But
+ * Pure-FTPd, cut off by us at the end of a part, has a second one as its last word.
+ */
+static int preliminary_reply(struct kftp_session *s)
+{
+	struct kftp_request *q = s->current_request;
+
+	if (s->state == KFTP_STATE_FINISHING && q->cut && q->preliminary)
+		return final_reply(s);
+	if (s->state == KFTP_STATE_TRANSFER && !q->preliminary) {
+		q->preliminary = true;
+		kftp_transfer_announced(q, &s->reply);
+		if (!s->data.lent)
+			kftp_session_set_deadline(s, s->config->data_timeout);
+	}
+	return 0;
 }
 
 /* Return: 1, or an error that ends the session. */
@@ -329,7 +335,7 @@ static int dispatch_reply(struct kftp_session *s)
 	else if (is_stray(s))
 		r = s->reply.code / 100 == 2 ? 0 : -EPROTO;
 	else if (s->reply.code < 200)
-		preliminary_reply(s);
+		r = preliminary_reply(s);
 	else
 		r = final_reply(s);
 	kftp_reply_reset(&s->reply);
