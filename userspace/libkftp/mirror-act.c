@@ -2,7 +2,6 @@
 /* What a mirror does with one pair of entries, once it is clear what they call for. */
 
 #include "failure.h"
-#include "mirror-names.h"
 #include "mirror.h"
 #include "util.h"
 
@@ -78,16 +77,10 @@ static void unchanged(const Pair *p) {
 }
 
 static void make_link(const Pair *p) {
-        const char *refusal = p->source->target ? mirror_link_refusal(p->path, p->source->target) : "the server does not tell where it leads";
         KftpFailure f = {};
         _cleanup_close_ int fd = -1;
         int r;
 
-        if (refusal) {
-                mirror_fail(p->mirror, p->directory);
-                mirror_report_refusal(p->session, p->directory, p->source, refusal);
-                return;
-        }
         if (p->mirror->options->dry_run) {
                 report(p, KFTP_MIRROR_LINK, true);
                 return;

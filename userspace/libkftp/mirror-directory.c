@@ -167,15 +167,22 @@ static bool is_same_link(const MirrorEntry *source, const MirrorEntry *target) {
         return target && target->type == KFTP_ENTRY_LINK && source->target && streq_ptr(source->target, target->target);
 }
 
-static int check_link(MirrorSession *s, MirrorDirectory *d, MirrorEntry *e, KftpFailure *f) {
+static int check_link(MirrorSession *s, MirrorDirectory *d, MirrorEntry *e, const char *path, KftpFailure *f) {
         const KftpMirrorOptions *o = s->mirror->options;
 
         if (o->symlinks == KFTP_SYMLINKS_SKIP) {
                 mirror_note(s, "%s: a link, left out", e->name);
                 return 0;
         }
-        if (!o->upload)
-                return o->symlinks == KFTP_SYMLINKS_FOLLOW ? resolve(s, d, e, f) : 1;
+        if (!o->upload && o->symlinks == KFTP_SYMLINKS_FOLLOW)
+                return resolve(s, d, e, f);
+        if (!o->upload) {
+                const char *refusal = e->target ? mirror_link_refusal(path, e->target) : "the server does not tell where it leads";
+
+                if (refusal)
+                        mirror_report_refusal(s, d, e, refusal);
+                return !refusal;
+        }
         if (is_same_link(e, mirror_list_find(&d->target, e->name)))
                 return 1;
         mirror_report_refusal(s, d, e, "a link that leads nowhere, out of the tree, or back to a directory that it lies in");
@@ -211,7 +218,7 @@ static int check_entry(MirrorSession *s, MirrorDirectory *d, MirrorEntry *e, Kft
         if (!is_taken(s, d, e, path))
                 return 0;
         if (e->type == KFTP_ENTRY_LINK)
-                r = check_link(s, d, e, f);
+                r = check_link(s, d, e, path, f);
         else if (e->type == KFTP_ENTRY_OTHER && d->nameless)
                 r = resolve(s, d, e, f);
         /* What it is was not known before. */

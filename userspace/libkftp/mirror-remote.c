@@ -90,8 +90,10 @@ int mirror_list_remote(MirrorSession *s, MirrorDirectory *d, MirrorList *ret, Kf
 
         if (!path)
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
-        if (m->state && mirror_state_find(m->state, d->path, d->remote_mtime, d->remote_precision, ret, &d->utc) > 0)
+        if (m->state && mirror_state_find(m->state, d->path, d->remote_mtime, d->remote_precision, ret, &d->utc) > 0) {
+                d->remembered = true;
                 return 0;
+        }
         r = fetch_listing(s, d, path, ret, f);
         if (r >= 0 && m->state && !d->incomplete && !d->nameless)
                 mirror_state_add(m->state, d->path, d->remote_mtime, d->remote_precision, now, ret, d->utc);

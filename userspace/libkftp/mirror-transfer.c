@@ -110,7 +110,8 @@ static KftpFetch make_fetch(const Mirror *m, const MirrorItem *item, const Place
                 .name = e->name,
                 .size = e->size,
                 .mtime = e->mtime,
-                .exact = item->directory->utc && e->mtime_precision == 1 && e->size != KFTP_SIZE_UNKNOWN && e->mtime != KFTP_MTIME_UNKNOWN && !e->link,
+                /* A file that was written in place since an earlier run has listed it need not have changed its directory. */
+                .exact = item->directory->utc && !item->directory->remembered && e->mtime_precision == 1 && e->size != KFTP_SIZE_UNKNOWN && e->mtime != KFTP_MTIME_UNKNOWN && !e->link,
                 .set_mtime = !m->options->no_times,
                 .mode = m->options->permissions ? e->mode : KFTP_MODE_UNKNOWN,
                 .must_be_new = !item->target,

@@ -72,6 +72,7 @@ struct MirrorDirectory {
         /* from when it was compared; no lock is needed until then, and they do not change afterwards */
         MirrorList source, target;
         bool utc;                       /* the remote one's times are in UTC */
+        bool remembered;                /* the server's listing is that of an earlier run */
         bool nameless;                  /* the server's listing tells nothing but names */
         bool incomplete;                /* what is in the source is not known for sure */
 
