@@ -174,7 +174,8 @@ static void test_refused(void **state) {
         (void) state;
         get_part(s, local_file(), "file", 0, 1000, -EREMOTEIO);
         get_part(s, local_file(), "file", 0, 1000, -EREMOTEIO);
-        assert_int_equal(s->event.bytes, 500);
+        /* The refusal may overtake what had come by then. */
+        assert_true(s->event.bytes <= 500);
         session_assert_usable(s);
 }
 
