@@ -203,11 +203,21 @@ static int work(MirrorSession *s, MirrorItem *item, KftpFailure *f) {
         }
 }
 
+/* A server that hangs up behind the last file is not connected to for nothing. */
+static bool has_ended(Mirror *m) {
+        bool ended;
+
+        pthread_mutex_lock(&m->lock);
+        ended = m->stopping || m->done;
+        pthread_mutex_unlock(&m->lock);
+        return ended;
+}
+
 static void run(MirrorSession *s, KftpFailure *f) {
         Mirror *m = s->mirror;
         MirrorItem *item;
 
-        while (connect_session(s, f) >= 0 && (item = mirror_take(s))) {
+        while (!has_ended(m) && connect_session(s, f) >= 0 && (item = mirror_take(s))) {
                 if (work(s, item, f) < 0) {
                         mirror_give_back(m, item);
                         return;
