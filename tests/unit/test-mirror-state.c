@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -225,18 +226,19 @@ static void test_processes(void **state) {
         pid = fork();
         assert_true(pid >= 0);
         if (pid == 0) {
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
                 s = test_open_state();
                 test_add(s, "dir", old, 3);
                 (void) !write(pipefd[1], "x", 1);
                 for (;;)
                         pause();
         }
+        close(pipefd[1]);
         assert_int_equal(read(pipefd[0], &c, 1), 1);
         test_refuse_open("state", KFTP_CLASS_BUSY, -EBUSY);
         assert_int_equal(kill(pid, SIGKILL), 0);
         assert_int_equal(waitpid(pid, NULL, 0), pid);
         close(pipefd[0]);
-        close(pipefd[1]);
 
         s = test_open_state();
         assert_true(test_finds(s, "dir", old, 3));
