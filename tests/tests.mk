@@ -8,7 +8,13 @@
 #   make check-matrix   the module built for and booted on the kernels of four Debian suites
 #   make check-sanitize the same tests on a kernel with KASAN, lockdep, kmemleak and UBSAN, built once
 #   make check-fuzz     the parsers with inputs that a fuzzer makes up, by hand
+#   make check-runner   what runs the tests, and what it makes of those that fail once
 #   make soak           long counts, by hand
+#
+# In a guest a test that has failed is run once more at the end, alone (of the device's programs: the whole program).
+# If it passes then it is flaky: "FLAKY test: why it failed" stands in the results, and "1 flaky" beside what passed and
+# failed. More than 3 of them fail the run, and so does whatever the kernel reports, however often a test is run. A
+# flaky test is a bug, of the test or of what it tests.
 
 include tests/device/device.mk
 include tests/sanitize/sanitize.mk
@@ -55,6 +61,10 @@ SOAK ?= 100
 soak: fast-inputs
 	KFTP_SLOW=all KFTP_COUNT=$(SOAK) KFTP_FAST_LIMIT=36000 tests/fast $(ARGS)
 	tests/summary $(B)/results fast
+
+.PHONY: check-runner
+check-runner:
+	/usr/bin/python3 -B -m pytest -q -p no:cacheprovider tests/runner
 
 .PHONY: shellcheck check-manual print-kdir
 shellcheck:

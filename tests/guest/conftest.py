@@ -4,6 +4,7 @@
 Everything here may be done as root in a throw-away machine: accounts, mounts, modules, network
 namespaces. Each test also fails if the kernel logged a warning while it ran.
 """
+import itertools
 import os
 import re
 import shutil
@@ -19,12 +20,13 @@ sys.path.insert(0, str(TESTS))
 
 import kftpd  # noqa: E402
 import support  # noqa: E402
+from loop import never_excuse, pytest_runtest_protocol, pytest_runtestloop  # noqa: E402,F401 (for pytest)
 from servers import real  # noqa: E402
 from servers.certificates import Certificates  # noqa: E402
 from support import PASSWORD, USER  # noqa: E402
 
-#: how many tests a guest takes at a time, where several share the work
-CLAIM = 5
+#: of directories
+numbers = itertools.count()
 
 KERNEL_TROUBLE = re.compile(r"WARNING:|BUG:|Oops|Call Trace:|INFO: task .* blocked|refcount_t|rcu.*stall|KASAN")
 
@@ -73,37 +75,6 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if item not in out]
 
 
-def _claimed(items):
-    """The tests that are this guest's: with several guests, whoever comes first takes the next few."""
-    claims = os.environ.get("KFTP_CLAIMS")
-    for first in range(0, len(items), CLAIM):
-        try:
-            if claims:
-                os.mkdir(f"{claims}/tests-{first}")
-        except FileExistsError:
-            continue
-        yield from items[first:first + CLAIM]
-
-
-def pytest_runtestloop(session):
-    """pytest's own loop, over those tests. It has to know the next one, for which it keeps fixtures."""
-    if session.testsfailed and not session.config.option.continue_on_collection_errors:
-        return None  # pytest says what is wrong
-    if session.config.option.collectonly:
-        return True
-    mine = _claimed(session.items)
-    item = next(mine, None)
-    while item:
-        following = next(mine, None)
-        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        if session.shouldfail:
-            raise session.Failed(session.shouldfail)
-        if session.shouldstop:
-            raise session.Interrupted(session.shouldstop)
-        item = following
-    return True
-
-
 @pytest.fixture(scope="session", autouse=True)
 def module():
     """The module under test, loaded. It must go away at the end."""
@@ -120,7 +91,7 @@ def installed():
 
 
 @pytest.fixture(autouse=True)
-def kernel_log():
+def kernel_log(request):
     """Fails the test during which the kernel complained."""
     with open("/dev/kmsg", "rb", buffering=0) as log:
         os.set_blocking(log.fileno(), False)
@@ -136,6 +107,8 @@ def kernel_log():
                 break
             lines.append(record.decode(errors="replace"))
     trouble = [line for line in lines if KERNEL_TROUBLE.search(line)]
+    if trouble:
+        never_excuse(request.node)
     assert not trouble, "the kernel complained:\n" + "".join(lines)
 
 
@@ -214,7 +187,8 @@ def slow_server(request, account):
     started = []
 
     def make(name, rate=0, tls=None):
-        directory = Path(f"/run/servers/{request.node.name}-{len(started)}".replace("[", "-").replace("]", ""))
+        # another one if the test is run once more
+        directory = Path(f"/run/servers/{next(numbers)}-{request.node.name}".replace("[", "-").replace("]", ""))
         server = real.ALL[name](directory, USER, PASSWORD, rate=rate, tls=tls)
         started.append(server)
         return server.start()
