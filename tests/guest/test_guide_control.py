@@ -171,9 +171,11 @@ def test_C11_a_second_226_is_ignored(guide):
 
 
 def test_C11_any_other_reply_that_nobody_asked_for_means_another_connection(guide):
-    with ScriptedServer({"a": DATA, "b": DATA}, {"RETR": script(do("RETR"), say(b"550 What?\r\n"))}) as server:
+    """It is there with the 226: later nobody could tell it from the answer to the next command."""
+    more = script(say(b"150 Here\r\n"), data(), say(b"226 Done\r\n550 What?\r\n"))
+    with ScriptedServer({"a": DATA, "b": DATA}, {"RETR": more}) as server:
         guide.run(server, "get", server.url("a"), server.url("b"), guide.target, retries=1)
-    assert names(guide.target) == ["a", "b"]
+    assert names(guide.target) == ["a", "b"] and len(server.sessions) == 2
     for name in "ab":
         assert (guide.target / name).read_bytes() == DATA
 

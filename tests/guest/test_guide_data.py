@@ -124,7 +124,7 @@ def test_D4_a_port_that_does_not_answer_means_PASV_in_time(guide):
         for s in waiting:  # the queue is full: further SYNs are dropped
             s.setblocking(False)
             s.connect_ex(full.getsockname())
-        done = guide.get({"EPSV": at_port(b"229 OK (|||%d|)", full.getsockname()[1])})
+        done = guide.get({"EPSV": at_port(b"229 OK (|||%d|)", full.getsockname()[1])}, timeout=SHORT)
         for s in waiting:
             s.close()
     assert done.verbs.count("PASV") == 1
@@ -217,18 +217,18 @@ def test_D9_nobody_but_a_stranger_comes(guide):
                     pass
         session.send(b"226 Done\r\n")
         session.hang()
-    failed = guide.get({"RETR": retr}, "--active", status=6)
+    failed = guide.get({"RETR": retr}, "--active", status=6, timeout=SHORT)
     assert names(guide.target) == [], failed.stderr
 
 
 @each("first", [b"", b"150 Here\r\n"], ids=["nothing", "150"])
 def test_D10_a_server_that_never_connects_is_a_time_out(first, guide):
-    guide.fail(6, {"RETR": script(say(first), hang)}, "--active")
+    guide.fail(6, {"RETR": script(say(first), hang)}, "--active", timeout=SHORT)
 
 
 @each("reply", [b"425 Cannot open\r\n", b"421 Shutting down\r\n", b"150 Soon\r\n425 Cannot open\r\n"],
                          ids=["425", "421", "150-425"])
-@each("mode", ["--active", "--timeout=3"], ids=["active", "passive"])
+@each("mode", ["--active", "--timeout=30"], ids=["active", "passive"])
 def test_D10_a_refusal_is_noticed_at_once(reply, mode, guide):
     """Not only when the wait for the connection is over."""
     failed = guide.fail(6, {"RETR": script(say(reply), hang)}, mode, timeout=30, bound=20)

@@ -12,8 +12,10 @@ from servers.scripted import ScriptedServer
 from support import names, pattern
 
 MIB = 1 << 20
-#: seconds; a wait that has this bound must not last much longer, whatever the machine's load
+#: seconds: of a wait in vain. It must not last much longer, whatever the machine's load
 TIMEOUT = 2
+#: of others, in which what is waited for comes
+PATIENCE = 10
 BOUND = 30
 
 
@@ -32,9 +34,9 @@ def dripping(data):
 @pytest.fixture
 def failing(kftp, target):
     """fails(STATUS, FILES, REPLIES): the download fails so, in bounded time, and leaves nothing behind."""
-    def fails(status, files, replies, remains=False):
+    def fails(status, files, replies, remains=False, timeout=PATIENCE):
         with ScriptedServer(files, replies) as server:
-            result = kftp.get(f"--timeout={TIMEOUT}", server.url("file")).assert_failed(status)
+            result = kftp.get(f"--timeout={timeout}", server.url("file")).assert_failed(status)
             assert result.seconds < BOUND
             assert "file" not in names(target)
             assert remains or names(target) == []
@@ -46,12 +48,12 @@ def failing(kftp, target):
 
 @pytest.mark.parametrize("verb", ["", "USER", "PASS", "TYPE", "RETR"])
 def test_silence_instead_of_a_reply_is_a_time_out(verb, failing):
-    failing(6, {"file": b"data"}, {verb: hang})
+    failing(6, {"file": b"data"}, {verb: hang}, timeout=TIMEOUT)
 
 
 @pytest.mark.parametrize("verb", ["", "USER", "PASS", "RETR"])
 def test_a_reply_that_drips_for_ever_is_a_time_out(verb, failing):
-    failing(6, {"file": b"data"}, {verb: dripping(b"220-x\r\n")})
+    failing(6, {"file": b"data"}, {verb: dripping(b"220-x\r\n")}, timeout=TIMEOUT)
 
 
 @pytest.mark.parametrize("verb", ["", "USER", "PASS", "TYPE", "RETR"])
@@ -64,7 +66,7 @@ def test_a_data_connection_that_brings_nothing_is_a_time_out(failing):
         session.send(b"150 Soon\r\n")
         session.open_data()
         session.hang()
-    failing(6, {"file": b"data"}, {"RETR": retr})
+    failing(6, {"file": b"data"}, {"RETR": retr}, timeout=TIMEOUT)
 
 
 def test_a_data_connection_that_stalls_in_the_middle_is_a_time_out(failing):
@@ -72,7 +74,7 @@ def test_a_data_connection_that_stalls_in_the_middle_is_a_time_out(failing):
         session.send(b"150 Soon\r\n")
         session.open_data().sendall(session.server.files[name][:MIB])
         session.hang()
-    failing(6, {"file": pattern(2 * MIB)}, {"RETR": retr}, remains=True)
+    failing(6, {"file": pattern(2 * MIB)}, {"RETR": retr}, remains=True, timeout=TIMEOUT)
 
 
 def test_a_data_connection_that_is_never_accepted(failing):
@@ -89,7 +91,8 @@ def test_a_data_connection_that_is_never_accepted(failing):
 
     def pasv(session, _):
         session.send(b"227 Passive (127,0,0,1,%d,%d)\r\n" % divmod(blocked_port(session), 256))
-    failing(6, {"file": b"data"}, {"EPSV": epsv, "PASV": pasv, "EPRT": b"502 No\r\n", "PORT": b"502 No\r\n"})
+    failing(6, {"file": b"data"}, {"EPSV": epsv, "PASV": pasv, "EPRT": b"502 No\r\n", "PORT": b"502 No\r\n"},
+            timeout=TIMEOUT)
 
 
 def test_slow_but_moving_data_succeeds(kftp, target):
@@ -98,11 +101,11 @@ def test_slow_but_moving_data_succeeds(kftp, target):
         with session.open_data() as data:
             for byte in session.server.files[name]:
                 data.sendall(bytes([byte]))
-                time.sleep(TIMEOUT / 4)
+                time.sleep(0.5)
         session.send(b"226 Done\r\n")
     with ScriptedServer({"file": b"0123456789abcdef"}, {"RETR": retr}) as server:
-        done = kftp.get(f"--timeout={TIMEOUT}", server.url("file")).assert_done()
-    assert done.seconds > 2 * TIMEOUT
+        done = kftp.get("--timeout=4", server.url("file")).assert_done()
+    assert done.seconds > 7
     assert (target / "file").read_bytes() == b"0123456789abcdef"
 
 
@@ -231,7 +234,7 @@ def test_more_data_than_was_announced_does_not_fill_the_disk(kftp, target):
             while session.open:
                 data.sendall(bytes(MIB))
     with ScriptedServer({"file": b"data"}, {"RETR": retr}) as server:
-        running = kftp.start_get(f"--timeout={TIMEOUT}", server.url("file"))
+        running = kftp.start_get(f"--timeout={PATIENCE}", server.url("file"))
         result = running.wait(BOUND).assert_failed(8)
     assert names(target) == []
     assert result.seconds < BOUND
@@ -242,11 +245,14 @@ def test_memory_is_bounded_whatever_the_server_says(kftp):
     def greet(session, _):
         for _ in range(64):
             session.send((b"220-" + b"z" * 1000 + b"\r\n") * 1000)
+    # it stays for a second when it is done, so that there is time to look
+    stay = ["strace", "-D", "-qq", "-o", "/dev/null", "-e", "inject=exit_group:delay_enter=1000000"]
     with ScriptedServer({"file": b"data"}, {"": greet}) as server:
-        running = kftp.start_get(f"--timeout={TIMEOUT}", server.url("file"))
+        running = kftp.start_get(f"--timeout={PATIENCE}", server.url("file"), prefix=stay)
         peak = 0
         while running.process.poll() is None:
             peak = max(peak, resident_peak(running.pid))
+            time.sleep(0.02)
     assert running.process.returncode in (1, 6)
     assert 0 < peak < 32 * 1024
 

@@ -103,8 +103,12 @@ def server():
         yield server
 
 
-def get(kftp, proxy, server, *options, scheme="http", **keywords):
-    return kftp.get("--timeout=2", f"--proxy={scheme}://127.0.0.1:{proxy.port}", *options, server.url("file"), **keywords)
+#: seconds: SHORT for those who wait in vain
+TIMEOUT, SHORT = 10, 2
+
+
+def get(kftp, proxy, server, *options, scheme="http", timeout=TIMEOUT, **keywords):
+    return kftp.get(f"--timeout={timeout}", f"--proxy={scheme}://127.0.0.1:{proxy.port}", *options, server.url("file"), **keywords)
 
 
 # ---- well-behaved, but not as the others
@@ -218,7 +222,7 @@ def drip(answer):
 ], ids=["silent HTTP", "dripping HTTP", "silent SOCKS", "dripping SOCKS"])
 def test_slow_for_ever(kftp, target, server, scheme, act):
     with ScriptedProxy(act) as proxy:
-        failed = get(kftp, proxy, server, scheme=scheme).assert_failed(6)
+        failed = get(kftp, proxy, server, scheme=scheme, timeout=SHORT).assert_failed(6)
     assert "does not answer in time" in failed.stderr
     assert failed.seconds < BOUND
 
@@ -229,7 +233,7 @@ def test_interrupted(kftp, target, server):
         while proxy.count == 0:
             time.sleep(0.05)
         running.signal(signal.SIGINT)
-        assert running.wait(10).status == 130
+        assert running.wait().status == 130
 
 
 def test_no_proxy_there(kftp, server):
@@ -258,7 +262,7 @@ def data_otherwise(otherwise):
 ], ids=["refused", "closed", "silent"])
 def test_no_data_connection(kftp, target, server, otherwise):
     with ScriptedProxy(data_otherwise(otherwise)) as proxy:
-        failed = get(kftp, proxy, server).assert_failed(6)
+        failed = get(kftp, proxy, server, timeout=SHORT).assert_failed(6)
     assert f"no data connection to 127.0.0.1:{server.port}" in failed.stderr
     assert "--active" not in failed.stderr
     assert failed.seconds < BOUND

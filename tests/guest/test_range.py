@@ -9,7 +9,7 @@ import pytest
 
 from servers.script import cut, data, do, end_data, open_data, say, script, send_part
 from servers.scripted import USUAL, ScriptedServer
-from support import names, pattern, same_bytes, write_pattern
+from support import LIMIT, names, pattern, same_bytes, write_pattern
 
 MIB = 1 << 20
 DATA = pattern(300_000)
@@ -151,7 +151,7 @@ def test_a_reader_that_has_enough(kftp, ignored):
         assert len(cat.process.stdout.read(10)) == 10
         cat.process.stdout.close()
         assert cat.process.stderr.read() == b""
-        assert cat.process.wait(60) == (7 if ignored else -signal.SIGPIPE)
+        assert cat.process.wait(LIMIT) == (7 if ignored else -signal.SIGPIPE)
 
 
 def test_a_full_output(kftp):
@@ -166,7 +166,7 @@ def test_interrupted_while_nobody_reads(kftp):
         assert len(cat.process.stdout.read(10)) == 10
         time.sleep(0.5)
         cat.signal(signal.SIGINT)
-        assert cat.process.wait(10) == 130
+        assert cat.process.wait(LIMIT) == 130
 
 
 # ---- failures in the middle: what was written cannot be taken back

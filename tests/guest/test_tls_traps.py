@@ -195,7 +195,7 @@ def take_all(session, name):
 
 def test_a_226_ends_the_wait_for_close_notify(secure):
     """The server, as IIS, neither says it nor closes the connection: its reply is what counts."""
-    assert put_and_time(secure, take_all) < 1 * SLOWNESS
+    assert put_and_time(secure, take_all) < 1.9 * SLOWNESS, "as long as for what may still come"
 
 
 def take_all_silently(session, name):

@@ -272,7 +272,7 @@ def test_a_retry_of_the_same_call_goes_on_by_itself(slow_server, home, kftp, tar
     server = slow_server("vsftpd", rate=3 * MIB)
     running = kftp.start_verb("put", "--json", "file", server.url("file"), retries=10)
     wait_until(lambda: largest_other(home) >= 2 * MIB or running.process.poll() is not None, "nothing came")
-    mark = server.mark()
+    mark = server.mark(running=True)
     server.kill()
     server.rate = 0
     server.start()

@@ -25,11 +25,20 @@ UNPACKED = BUILD / "servers"
 LIBRARIES = ":".join(str(UNPACKED / d) for d in ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"))
 
 
+_ports = iter(range(20000, 30000))
+
+
 def free_port():
-    """A port nobody listens on now. The servers bind it at once, so a clash is unlikely."""
-    with socket.socket(socket.AF_INET6) as s:
-        s.bind(("::", 0))
-        return s.getsockname()[1]
+    """A port that nobody listens on, and none of those that the kernel gives to whoever asks for any: such a one may be
+    taken until the server binds it, by a connection even."""
+    for port in _ports:
+        with socket.socket(socket.AF_INET6) as s:
+            try:
+                s.bind(("::", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("all ports have been used")
 
 
 def _kill(pid):
@@ -88,12 +97,13 @@ class Server:
         raise RuntimeError(f"{self.name} does not listen:\n" + (self.directory / "output").read_text() + self.log_text())
 
     def _family(self):
-        """The server's process and those below it: each session has at least one of its own."""
+        """The server's process and those below it that have not ended: each session has at least one of its own."""
         children = {}
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
-                parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
-                children.setdefault(parent, []).append(int(stat.parent.name))
+                state, parent = stat.read_text().rsplit(")", 1)[1].split()[:2]
+                if state not in "ZX":
+                    children.setdefault(int(parent), []).append(int(stat.parent.name))
             except (OSError, IndexError):
                 continue  # it has just ended
         family = [self.process.pid]
@@ -131,11 +141,25 @@ class Server:
             _kill(pid)
         self.process = None
 
+    def _at_rest(self):
+        """Whether no session goes on, so that nothing more is logged of one."""
+        return self.process is None or not self._family()[1:]
+
+    def _settle(self, seconds=5):
+        """A client may be gone before the server has logged what it said. If sessions go on the log is taken as it is."""
+        deadline = time.monotonic() + seconds
+        while not self._at_rest() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
     def log_text(self, mark=0):
+        """What was logged since mark, with all of the sessions that have ended."""
+        self._settle()
         return self.log.read_bytes()[mark:].decode(errors="replace")
 
-    def mark(self):
-        """The log's present length: commands(mark) gives what came after."""
+    def mark(self, running=False):
+        """The log's present length: commands(mark) gives what came after. running: a session is, and is not waited for."""
+        if not running:
+            self._settle()
         return self.log.stat().st_size
 
     def commands(self, mark=0):
@@ -313,6 +337,10 @@ class PureFtpd(Server):
         ciphers = ("-C:" if self.tls.client_ca else "") + self.tls.ciphers_1_2
         return ["-Y", "3" if self.tls.required else "1", "-2", own, "-J", ciphers]
 
+    def _settle(self, seconds=5):
+        super()._settle(seconds)
+        self.syslog.flush()
+
     def tls_connections(self, mark=0):
         """It does not log which ones are resumed."""
         return [replace(connection, resumed=None) for connection in super().tls_connections(mark)]
@@ -327,6 +355,15 @@ class Pyftpdlib(Server):
     name = "pyftpdlib"
     command_pattern = r"<- (.*)$"
     tls_pattern = r"TLS: (\S+) (\S+) (?:new|(resumed))"
+
+    def start(self):
+        self._begin = self.log.stat().st_size  # who was killed has not said what became of its sessions
+        return super().start()
+
+    def _at_rest(self):
+        """One process serves all sessions."""
+        log = self.log.read_bytes()[self._begin:]
+        return self.process is None or log.count(b"FTP session opened") <= log.count(b"FTP session closed")
 
     def tls_settings(self):
         if not self.tls:
@@ -343,6 +380,8 @@ class Pyftpdlib(Server):
 class SyslogReceiver:
     """Pure-FTPd logs to syslog only. This is /dev/log: it copies each message to the logs that ask for it."""
 
+    #: what is no message of anybody's
+    FLUSH = b"flush\n"
     _instance = None
 
     @classmethod
@@ -357,15 +396,26 @@ class SyslogReceiver:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(path)
         os.chmod(path, 0o666)
-        self._logs = set()
+        self._path, self._logs = path, set()
+        self._flushed = threading.Event()
         threading.Thread(target=self._receive, daemon=True).start()
 
     def add(self, log):
         self._logs.add(log)
 
+    def flush(self, seconds=10):
+        """Returns when all that was sent up to now is in the logs."""
+        self._flushed.clear()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.sendto(self.FLUSH, self._path)
+        assert self._flushed.wait(seconds), "the log does not come"
+
     def _receive(self):
         while True:
             message = self._socket.recv(65536).rstrip(b"\n\0") + b"\n"
+            if message == self.FLUSH:
+                self._flushed.set()
+                continue
             for log in self._logs:
                 with open(log, "ab") as f:
                     f.write(message)
