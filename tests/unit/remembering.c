@@ -56,7 +56,7 @@ const MirrorEntry test_sample[TEST_SAMPLE] = {
         { .name = "link", .size = KFTP_SIZE_UNKNOWN, .mtime = KFTP_MTIME_UNKNOWN, .mode = KFTP_MODE_UNKNOWN,
           .type = KFTP_ENTRY_LINK, .target = "a/b" },
         { .name = "nowhere", .type = KFTP_ENTRY_LINK, .target = "" },
-        { .name = "followed", .size = 7, .type = KFTP_ENTRY_DIR, .link = true },
+        { .name = "followed", .size = 7, .type = KFTP_ENTRY_FILE, .link = true },
         { .name = "\xff\xfe no UTF-8\n", .size = UINT64_C(1) << 40, .mtime = -1, .type = KFTP_ENTRY_OTHER },
         { .name = "a/slash", .size = 0 },
 };

@@ -165,6 +165,26 @@ static void test_old_listings(void **state) {
         assert_false(believed((Told) { old, 1, now() + 60, true }, old, 1));
 }
 
+/* What is changed in them does not change the time of the directory that they are in. */
+static void test_directories_in_directories(void **state) {
+        MirrorList l = test_make_list(2), found = {};
+        MirrorState *s = test_open_state();
+        int64_t old = OLD;
+        bool utc;
+
+        (void) state;
+        mirror_state_add(s, "leaf", old, 1, now(), &l, true);
+        assert_int_equal(mirror_list_add(&l, &(MirrorEntry) { .name = "dir", .type = KFTP_ENTRY_DIR, .mtime = old }, 3, 0), 0);
+        mirror_state_add(s, "inner", old, 1, now(), &l, true);
+        mirror_list_done(&l);
+        mirror_state_close(s, false);
+
+        s = test_open_state();
+        assert_int_equal(mirror_state_find(s, "inner", old, 1, &found, &utc), 0);
+        assert_true(test_finds(s, "leaf", old, 2));
+        mirror_state_close(s, true);
+}
+
 /* Of a file all of which is too old nothing stays. */
 static void test_old_files(void **state) {
         MirrorState *s = test_open_state();
@@ -404,6 +424,7 @@ int main(void) {
                 IN_DIRECTORY(test_changed_directories),
                 IN_DIRECTORY(test_racy_directories),
                 IN_DIRECTORY(test_old_listings),
+                IN_DIRECTORY(test_directories_in_directories),
                 IN_DIRECTORY(test_old_files),
                 IN_DIRECTORY(test_other_mirrors),
                 IN_DIRECTORY(test_excludes),

@@ -304,6 +304,17 @@ int mirror_state_find(MirrorState *s, const char *path, int64_t mtime, uint32_t 
         return 1;
 }
 
+/*
+ * A directory's time vouches for it only where it was listed just now. Of one whose parent was not, as that was remembered,
+ * nobody knows whether it is still the same: what is changed below a directory leaves that one's time as it is.
+ */
+static bool is_leaf(const MirrorList *listing) {
+        for (size_t i = 0; i < listing->n; i++)
+                if (listing->entries[i].type == KFTP_ENTRY_DIR)
+                        return false;
+        return true;
+}
+
 /* Where the disk is full, half a record stays: the next run takes no notice of it. */
 static void append(MirrorState *s, const MirrorStateRecord *r) {
         if (s->full || (int64_t) r->length > FILE_MAX - s->end)
@@ -319,7 +330,7 @@ void mirror_state_add(MirrorState *s, const char *path, int64_t mtime, uint32_t 
         _cleanup_free_ MirrorStateRecord *r = NULL;
 
         /* It would never be believed. */
-        if (mtime == KFTP_MTIME_UNKNOWN || !is_settled(&head))
+        if (mtime == KFTP_MTIME_UNKNOWN || !is_settled(&head) || !is_leaf(listing))
                 return;
         r = mirror_state_encode(&head, path, listing);
         if (!r)

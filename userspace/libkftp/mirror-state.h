@@ -6,7 +6,8 @@
 /*
  * How far a mirror came: the listings of the server's directories, in a file that is there only while the mirror runs, or
  * if it was interrupted. The next run of the same mirror takes a directory's listing from there instead of asking for
- * it again, if the directory has the time that it had when it was listed. May be called by several threads at once.
+ * it again, if the directory has the time that it had when it was listed. Those with directories in them are not remembered:
+ * only where they are listed anew is the time known that those have now. May be called by several threads at once.
  */
 typedef struct MirrorState MirrorState;
 
