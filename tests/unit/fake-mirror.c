@@ -60,7 +60,7 @@ static void event(const Fake *f, enum kftp_mirror_action action, const char *pat
                 .why = "new",
                 .target = target,
                 .size = 11,
-                .mtime = 1000000000,
+                .mtime = 999993600,
                 .result = result,
         };
 
@@ -78,6 +78,7 @@ static void transferred(const Fake *f, enum kftp_mirror_action action, const cha
                 .usec = 4100000,
                 .transfer_usec = 3100000,
                 .rate = 1024 * 1024,
+                .mtime = 1000000000,
                 .reply = 226,
                 .reply_text = (char *) "226 Done\x1b[2J",
                 .tls = { .version = 0x0304, .cipher = 0x1302 },
@@ -94,13 +95,13 @@ static void transferred(const Fake *f, enum kftp_mirror_action action, const cha
 }
 
 static void done(const Fake *f, enum kftp_mirror_action action, const char *path, const char *target) {
-        const KftpResult result = {};
+        const KftpResult result = { .mtime = KFTP_MTIME_UNKNOWN };
 
         event(f, action, path, target, &result);
 }
 
 static void failed(const Fake *f, enum kftp_mirror_action action, const char *path, const KftpFailure *failure) {
-        const KftpResult result = { .failure = *failure };
+        const KftpResult result = { .mtime = KFTP_MTIME_UNKNOWN, .failure = *failure };
 
         event(f, action, path, NULL, &result);
         f->ret->failed++;

@@ -79,6 +79,8 @@ static void report_transfer(const Report *report, const LedgerEntry *e, const Kf
         char bytes[KFTP_FORMAT_MAX], usec[KFTP_FORMAT_MAX], rate[KFTP_FORMAT_MAX], offset[KFTP_FORMAT_MAX];
         _cleanup_free_ char *local = shown(event->local), *remote = shown(event->remote);
         const KftpResult *result = event->result;
+        /* a listing may tell it by the day only */
+        int64_t mtime = result->mtime != KFTP_MTIME_UNKNOWN ? result->mtime : event->mtime;
         bool put = event->action == KFTP_MIRROR_PUT;
         Record r;
 
@@ -92,8 +94,8 @@ static void report_transfer(const Report *report, const LedgerEntry *e, const Kf
         record_add_u64(&r, "KFTP_RESUMED_FROM", result->resumed_from);
         record_add_u64(&r, "KFTP_USEC", result->transfer_usec);
         record_add_u64(&r, "KFTP_RATE", result->rate);
-        if (event->mtime != KFTP_MTIME_UNKNOWN)
-                record_add(&r, "KFTP_MTIME=%" PRIi64, event->mtime);
+        if (mtime != KFTP_MTIME_UNKNOWN)
+                record_add(&r, "KFTP_MTIME=%" PRIi64, mtime);
         record_add_text(&r, "KFTP_SHA256", result->sha256);
         add_connection(&r, result);
         record_submit(report, &r);
