@@ -32,7 +32,6 @@ struct KftpConnection {
         bool reused;
         bool was_dead;                  /* the first request since then has found it dead */
         bool preliminary;               /* 1xx, to the running request */
-        bool enough;                    /* of the running request */
         KftpLearnt learnt;
         KftpFailure end;                /* of the request with which the session ended */
 };

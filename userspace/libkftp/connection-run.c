@@ -45,8 +45,6 @@ int kftp_connection_step(KftpConnection *c, const KftpWatch *watch, uint64_t max
                 switch (s->event.type) {
                 case KFTP_EVENT_LINE:
                         kftp_connection_note_line(c, watch);
-                        if (c->enough)
-                                return 0;
                         break;
                 case KFTP_EVENT_TLS:
                         r = kftp_connection_tls_event(c, watch, f);
@@ -214,11 +212,6 @@ static int moved(KftpConnection *c, const struct kftp_submit *request, KftpWatch
         return r;
 }
 
-void kftp_connection_enough(KftpConnection *c) {
-        c->enough = true;
-        c->given_up = true;
-}
-
 /* A request that was cancelled by the end of its session does not know why: CLOSED, which follows, does. */
 static bool cause_follows(const KftpConnection *c) {
         return c->session.event.type == KFTP_EVENT_DONE && c->session.event.error == -ECANCELED
@@ -242,8 +235,6 @@ static int drive(KftpConnection *c, const struct kftp_submit *request, KftpWatch
                         if (!cause_follows(c))
                                 return 0;
                         break;
-                case KFTP_EVENT_LINE:
-                        return 0;
                 default:
                         r = moved(c, request, watch, f);
                         if (r < 0)
@@ -267,7 +258,6 @@ int kftp_connection_transfer(
         *d = (KftpDone) {};
         f = f ?: &own_failure;
         c->preliminary = false;
-        c->enough = false;
         kftp_failure_done(&c->tls.failure);
         kftp_rate_begin(&c->rate, c->options->limit_rate);
         r = submit(c, request, f);

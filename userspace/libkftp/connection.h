@@ -66,12 +66,6 @@ int kftp_connection_transfer(
                 KftpDone *ret,
                 KftpFailure *f);
 
-/*
- * From line of a watch: the request has what was wanted of it, and its end is not to be waited for. That is no failure of it, but
- * the connection cannot be used any more.
- */
-void kftp_connection_enough(KftpConnection *c);
-
 /* A request without a local file: op on path (NULL: none). The caller may add to it. */
 struct kftp_submit kftp_request(enum kftp_op op, const char *path);
 

@@ -261,6 +261,9 @@ void kftp_partial_remove(KftpPartial *p) {
 }
 
 void kftp_partial_close(KftpPartial *p) {
+        /* A session in which a request was given up has the file open until it is ended itself. */
+        if (p->fd >= 0)
+                (void) flock(p->fd, LOCK_UN);
         p->fd = safe_close(p->fd);
         if (!p->borrowed)
                 p->directory_fd = safe_close(p->directory_fd);

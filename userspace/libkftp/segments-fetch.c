@@ -16,9 +16,7 @@
 typedef struct Fetcher {
         KftpSegments *segments;
         const KftpCallbacks *callbacks;
-        KftpConnection *connection;
         KftpWatch watch;
-        unsigned preliminary;           /* replies of 1xx to the request */
         size_t part;
         uint64_t begin;                 /* bytes of the part that were there when the request began */
         uint64_t length;                /* of the part */
@@ -181,25 +179,6 @@ static int moved(void *userdata, const struct kftp_run *e, KftpFailure *f) {
         return r;
 }
 
-/*
- * A server is to say 426 or 226 to a data connection that was closed at the end of a part. Pure-FTPd says a second 150
- * instead, and nothing more.
- */
-static void line(void *userdata, const char *text, size_t n) {
-        Fetcher *fetcher = userdata;
-        KftpSegments *s = fetcher->segments;
-        bool done;
-
-        if (n < 4 || text[0] != '1' || text[3] != ' ')
-                return;
-        fetcher->preliminary++;
-        (void) pthread_mutex_lock(&s->lock);
-        done = s->parts[fetcher->part].done;
-        (void) pthread_mutex_unlock(&s->lock);
-        if (done && fetcher->preliminary > 1)
-                kftp_connection_enough(fetcher->connection);
-}
-
 /* ---- Requests -------------------------------------------------------------------------------- */
 
 static void note_done(KftpSegments *s, const KftpDone *d, int r) {
@@ -273,9 +252,7 @@ static int fetch_part(Fetcher *fetcher, KftpConnection *c, KftpFailure *f) {
         request.expect_mtime = s->map.mtime;
         request.offset = kftp_segments_map_offset(&s->map, fetcher->part) + fetcher->begin;
         request.length = is_last(fetcher) ? 0 : fetcher->length - fetcher->begin;
-        fetcher->connection = c;
-        fetcher->preliminary = 0;
-        fetcher->watch = (KftpWatch) { .moved = moved, .line = line, .yield_bytes = yield_bytes(fetcher, 0), .userdata = fetcher };
+        fetcher->watch = (KftpWatch) { .moved = moved, .yield_bytes = yield_bytes(fetcher, 0), .userdata = fetcher };
         r = kftp_connection_transfer(c, &request, s->partial.temporary, &fetcher->watch, &done, f);
         if (r >= 0)
                 tell_progress(fetcher, done.bytes, done.nsec);

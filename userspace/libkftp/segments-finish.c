@@ -9,6 +9,7 @@
 #include "client-internal.h"
 #include "failure.h"
 #include "segments-internal.h"
+#include "transfer.h"
 #include "util.h"
 
 typedef struct End {
@@ -147,19 +148,22 @@ static void leave(End *end, const KftpFailure *f) {
 static int fetch_whole(End *end) {
         KftpSegments *s = end->segments;
         KftpFetch fetch = s->fetch;
+        KftpTransfer t = { .url = &s->url, .fetch = &fetch, .options = kftp_client_options(end->client), .result = end->result };
         unsigned attempts = s->result.attempts;
         int r;
 
         r = kftp_partial_empty(&s->partial);
         if (r < 0)
                 return kftp_failure_local(&end->result->failure, r, "cannot write %s", s->partial.temporary);
-        kftp_partial_close(&s->partial);
         if (!s->no_restart) {
-                fetch.exact = false;
                 fetch.size = KFTP_SIZE_UNKNOWN;
                 fetch.mtime = KFTP_MTIME_UNKNOWN;
         }
-        r = kftp_client_fetch(end->client, &s->url, &fetch, end->result);
+        *end->result = (KftpResult) { .mtime = KFTP_MTIME_UNKNOWN, .local = strdup(s->partial.final) };
+        /* The temporary file goes along, so that nobody else can have it meanwhile. */
+        t.partial = s->partial;
+        s->partial = (KftpPartial) KFTP_PARTIAL_INIT;
+        r = kftp_transfer_run(&t, end->client);
         end->result->attempts = MAX2(end->result->attempts, attempts);
         return r;
 }
