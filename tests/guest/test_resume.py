@@ -10,7 +10,8 @@ from support import names, pattern, same_bytes, wait_until, write_pattern
 
 MIB = 1 << 20
 SIZE = 8 * MIB
-RATE = 3 * MIB
+#: slow enough for what is done in the middle to come in time on a busy machine, too
+RATE = MIB
 
 
 def partial_bytes(target):
@@ -25,7 +26,7 @@ def restarts(server, mark=0):
 def break_in_the_middle(server, kftp, target, *arguments):
     """Kills the server when some of the file has come; returns what kftp said."""
     running = kftp.start_get(*arguments, server.url("file"))
-    wait_until(lambda: partial_bytes(target) >= 2 * MIB or running.process.poll() is not None, "no data came")
+    wait_until(lambda: partial_bytes(target) >= MIB or running.process.poll() is not None, "no data came")
     assert running.process.poll() is None, f"ended too early: {running.wait().stderr}"
     server.kill()
     return running.wait()
@@ -44,7 +45,7 @@ def test_after_the_server_was_killed_only_the_rest_is_moved(name, slow_server, h
     done = kftp.get("-c", "--json", breaking.url("file")).assert_done().json
     assert same_bytes(home / "file", target / "file")
     assert names(target) == ["file"]
-    assert done["resumed_from"] >= MIB
+    assert done["resumed_from"] >= MIB // 2
     assert restarts(breaking, mark) == [done["resumed_from"]]
     assert done["bytes"] == SIZE
 
@@ -53,7 +54,7 @@ def test_a_retry_of_the_same_call_goes_on_by_itself(slow_server, home, kftp, tar
     write_pattern(home / "file", SIZE)
     server = slow_server("vsftpd", rate=RATE)
     running = kftp.start_get("--json", server.url("file"), retries=10)
-    wait_until(lambda: partial_bytes(target) >= 2 * MIB, "no data came")
+    wait_until(lambda: partial_bytes(target) >= MIB, "no data came")
     server.kill()
     server.rate = 0
     server.start()
@@ -123,11 +124,11 @@ def test_an_interrupted_download_goes_on_later(number, slow_server, home, kftp, 
     write_pattern(home / "file", SIZE)
     server = slow_server("vsftpd", rate=RATE)
     running = kftp.start_get(server.url("file"))
-    wait_until(lambda: partial_bytes(target) >= 2 * MIB, "no data came")
+    wait_until(lambda: partial_bytes(target) >= MIB, "no data came")
     running.signal(number)
     running.wait().assert_failed(130)
     assert not (target / "file").exists()
-    assert partial_bytes(target) >= 2 * MIB
+    assert partial_bytes(target) >= MIB
 
     server.stop()
     server.rate = 0
@@ -136,14 +137,14 @@ def test_an_interrupted_download_goes_on_later(number, slow_server, home, kftp, 
     done = kftp.get("-c", "--json", server.url("file")).assert_done().json
     assert same_bytes(home / "file", target / "file")
     assert restarts(server, mark) == [done["resumed_from"]]
-    assert done["resumed_from"] >= 2 * MIB
+    assert done["resumed_from"] >= MIB
 
 
 def test_a_download_killed_with_SIGKILL_can_be_repeated(slow_server, home, kftp, target):
     write_pattern(home / "file", SIZE)
     server = slow_server("vsftpd", rate=RATE)
     running = kftp.start_get(server.url("file"))
-    wait_until(lambda: partial_bytes(target) >= 2 * MIB, "no data came")
+    wait_until(lambda: partial_bytes(target) >= MIB, "no data came")
     running.signal(signal.SIGKILL)
     running.wait()
     assert not (target / "file").exists()

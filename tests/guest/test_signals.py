@@ -11,7 +11,7 @@ from support import COUNT, same_bytes, wait_until, write_pattern
 
 MIB = 1 << 20
 SIZE = 9 * MIB
-RATE = 3 * MIB
+RATE = 3 * MIB // 2
 
 
 @pytest.fixture

@@ -187,7 +187,7 @@ def largest_other(home, name="file"):
 
 def test_while_an_upload_runs_the_final_name_is_absent(slow_server, home, kftp, target):
     write_pattern(target / "file", 4 * MIB)
-    server = slow_server("vsftpd", rate=2 * MIB)
+    server = slow_server("vsftpd", rate=MIB)
     running = kftp.start_verb("put", "file", server.url("file"))
     wait_until(lambda: largest_other(home) > 0 or running.process.poll() is not None, "nothing came")
     looks = 0
@@ -230,9 +230,9 @@ def restarts(server, mark):
 @pytest.mark.parametrize("name", ["vsftpd", "pure-ftpd", *(pytest.param(n, marks=pytest.mark.slow) for n in ("proftpd", "pyftpdlib"))])
 def test_after_the_server_was_killed_only_the_rest_is_moved(name, slow_server, home, kftp, target):
     write_pattern(target / "file", 8 * MIB)
-    server = slow_server(name, rate=3 * MIB)
+    server = slow_server(name, rate=MIB)
     running = kftp.start_verb("put", "file", server.url("file"))
-    wait_until(lambda: largest_other(home) >= 2 * MIB or running.process.poll() is not None, "nothing came")
+    wait_until(lambda: largest_other(home) >= MIB or running.process.poll() is not None, "nothing came")
     assert running.process.poll() is None, f"ended too early: {running.wait().stderr}"
     server.kill()
     running.wait().assert_failed(6)
@@ -252,9 +252,9 @@ def test_after_the_server_was_killed_only_the_rest_is_moved(name, slow_server, h
 
 def test_a_source_that_has_changed_is_sent_anew(slow_server, home, kftp, target):
     write_pattern(target / "file", 8 * MIB)
-    server = slow_server("vsftpd", rate=3 * MIB)
+    server = slow_server("vsftpd", rate=MIB)
     running = kftp.start_verb("put", "file", server.url("file"))
-    wait_until(lambda: largest_other(home) >= 2 * MIB or running.process.poll() is not None, "nothing came")
+    wait_until(lambda: largest_other(home) >= MIB or running.process.poll() is not None, "nothing came")
     server.kill()
     running.wait().assert_failed(6)
 
@@ -269,9 +269,9 @@ def test_a_source_that_has_changed_is_sent_anew(slow_server, home, kftp, target)
 
 def test_a_retry_of_the_same_call_goes_on_by_itself(slow_server, home, kftp, target):
     write_pattern(target / "file", 8 * MIB)
-    server = slow_server("vsftpd", rate=3 * MIB)
+    server = slow_server("vsftpd", rate=MIB)
     running = kftp.start_verb("put", "--json", "file", server.url("file"), retries=10)
-    wait_until(lambda: largest_other(home) >= 2 * MIB or running.process.poll() is not None, "nothing came")
+    wait_until(lambda: largest_other(home) >= MIB or running.process.poll() is not None, "nothing came")
     mark = server.mark(running=True)
     server.kill()
     server.rate = 0
@@ -411,7 +411,7 @@ def test_a_full_disk_on_the_server(any_server, small_disk, kftp, target):
 
 def test_a_source_that_grows_or_shrinks_is_not_called_done(slow_server, home, kftp, target):
     write_pattern(target / "file", 4 * MIB)
-    server = slow_server("vsftpd", rate=2 * MIB)
+    server = slow_server("vsftpd", rate=MIB)
     running = kftp.start_verb("put", "file", server.url("file"))
     wait_until(lambda: largest_other(home) > 0 or running.process.poll() is not None, "nothing came")
     os.truncate(target / "file", 3 * MIB)
