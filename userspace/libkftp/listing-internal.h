@@ -14,6 +14,7 @@ typedef struct Listing {
         KftpLearnt *learnt;
         int fd;                         /* the listing as the server sent it */
         KftpListSource source;
+        const KftpListFormat *format;   /* what it ought to be in, by what was asked; NULL: not known */
         uint64_t bytes;                 /* of it */
         char *truncated;                /* the server's line that says that it is not all, or NULL */
         const char *only;               /* the one name that is asked for, in the listing of its directory */

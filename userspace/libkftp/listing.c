@@ -97,7 +97,7 @@ static int read_listing(const Listing *l, KftpEntryCallback callback, void *user
         KftpListKnown known = {
                 .now = (int64_t) time(NULL),
                 .utc_offset = l->options->utc_offset,
-                .format = l->learnt->list_format,
+                .format = l->format,
                 .order = l->learnt->list_order,
         };
         int r;
@@ -132,12 +132,17 @@ static int fetch(KftpConnection *c, void *userdata, KftpFailure *f) {
         l->connection = c;
         l->learnt = kftp_connection_learnt(c);
         l->source = KFTP_LIST_FROM_DATA;
+        l->format = l->learnt->list_format;
         l->only = NULL;
         l->file = false;
         if (l->options->stat)
                 return kftp_listing_by_stat(l, f);
         r = !l->options->list && has_mlsd(l) ? kftp_listing_by_mlsd(l, f) : 0;
-        return r == 0 ? kftp_listing_by_list(l, f) : r;
+        if (r == 0)
+                return kftp_listing_by_list(l, f);
+        /* To vote about it among all formats would cost more than to read it. */
+        l->format = &kftp_list_mlsd;
+        return r;
 }
 
 /* ---- The whole ------------------------------------------------------------------------------- */
