@@ -187,6 +187,28 @@ class Terminal:
         return self.process.wait()
 
 
+def screen(shown):
+    """The lines of a terminal that is wide enough, once all of that was shown on it."""
+    lines, row, column = [""], 0, 0
+    for part in re.findall(r"\r|\n|\x1b\[\d*[AKJ]|[^\r\n\x1b]+|.", shown):
+        if part == "\r":
+            column = 0
+        elif part == "\n":
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif part.endswith("A") and part[0] == "\x1b":
+            row -= int(part[2:-1])
+            assert row >= 0, "above what was written"
+        elif part in ("\x1b[K", "\x1b[J"):
+            lines[row] = lines[row][:column]
+            lines[row + 1:] = lines[row + 1:] if part.endswith("K") else []
+        else:
+            assert part[0] != "\x1b", part
+            lines[row] = lines[row].ljust(column)[:column] + part + lines[row][column + len(part):]
+            column += len(part)
+    return lines
+
+
 def widest(text):
     return max(len(line) for line in re.split(r"[\r\n]", CONTROLS.sub("\n", text)))
 
@@ -200,6 +222,11 @@ def test_progress_on_a_terminal(slow_server, home, mirror, kftp, target):
         terminal.read_until(r"\[1\] \S+\.csv +\d+%(.|\n)*\[2\] \S+\.csv +\d+%(.|\n)*\[3\] \S+\.csv +\d+%")
         terminal.read_until(r"\d of 3 files, \S+ [KM]iB of 3\.0 MiB, \S+ [KM]iB/s, ")
         assert widest(terminal.shown) < 60
+        last = terminal.shown.rindex("\x1b[J") + 3
+        for end in (m.end() for m in re.finditer(r"\x1b\[J", terminal.shown[:last])):  # whenever something was drawn
+            drawn = screen(terminal.shown[:end])
+            assert re.match(r"\d of \d files?, ", drawn[0]) and len(drawn) <= 4, drawn
+            assert all(re.match(r"\[\d\] (listing|\S+) ", line) for line in drawn[1:]), drawn
         begin = len(terminal.shown)
         terminal.resize(30)
         terminal.read_until(r"\x1b\[J.*\x1b\[K(.|\n)*\x1b\[J", begin)

@@ -103,6 +103,8 @@ static void test_totals(void **state) {
         expect_totals(&p, 2.0 * MIB, "5 of 12 files, 10.0 MiB, 2.0 MiB/s, 388 unchanged, 1 deleted, 2 failed");
         p = (KftpMirrorProgress) { .unchanged = 7 };
         expect_totals(&p, 0, "0 of 0 files, 0 B, 7 unchanged");
+        p.transfers_left = 1;
+        expect_totals(&p, 0, "0 of 1 file, 0 B, 7 unchanged");
 }
 
 static void expect_lines(unsigned width, unsigned height, const char *expected) {

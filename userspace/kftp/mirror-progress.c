@@ -30,13 +30,14 @@ static void put_bytes(FILE *f, const KftpMirrorProgress *now, double rate) {
 }
 
 char *mirror_progress_totals(const KftpMirrorProgress *now, double rate) {
+        uint64_t all = now->transferred + now->transfers_left;
         char *text = NULL;
         size_t n;
         FILE *f = open_memstream(&text, &n);
 
         if (!f)
                 return NULL;
-        fprintf(f, "%" PRIu64 " of %" PRIu64 " files", now->transferred, now->transferred + now->transfers_left);
+        fprintf(f, "%" PRIu64 " of %" PRIu64 " file%s", now->transferred, all, all == 1 ? "" : "s");
         put_bytes(f, now, rate);
         fprintf(f, ", %" PRIu64 " unchanged", now->unchanged);
         if (now->deleted > 0)
