@@ -129,18 +129,20 @@ static int check_final(const KftpNames *n, size_t name_max, KftpFailure *f) {
         return stat(path, &st) < 0 ? 0 : check_final_type(path, st.st_mode, f);
 }
 
-/* In a directory that is open; a link is no way to something else there, but is replaced itself. */
+/* In a directory that is open; a link is no way to something else there, but is replaced itself. 1: something is there. */
 static int check_final_in(const KftpNames *n, int directory_fd, size_t name_max, KftpFailure *f) {
         _cleanup_free_ char *path = kftp_path_join(n->directory, n->final);
         struct stat st;
+        int r;
 
         if (!path)
                 return -ENOMEM;
         if (strlen(n->final) > name_max)
                 return kftp_failure_local(f, -ENAMETOOLONG, "%s", path);
-        if (fstatat(directory_fd, n->final, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISLNK(st.st_mode))
+        if (fstatat(directory_fd, n->final, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return 0;
-        return check_final_type(path, st.st_mode, f);
+        r = S_ISLNK(st.st_mode) ? 0 : check_final_type(path, st.st_mode, f);
+        return r < 0 ? r : 1;
 }
 
 static int names_derive(KftpNames *n, bool part, size_t name_max) {
@@ -174,17 +176,17 @@ int kftp_names_choose(KftpNames *n, const KftpUrl *url, const char *dest, bool p
 int kftp_names_in(KftpNames *n, int directory_fd, const char *directory, const char *final, KftpFailure *f) {
         long limit = fpathconf(directory_fd, _PC_NAME_MAX);
         size_t name_max = limit > 0 ? (size_t) limit : NAME_MAX;
-        int r;
+        int r, there;
 
         *n = (KftpNames) { .directory = strdup(directory), .final = strdup(final) };
-        r = n->directory && n->final ? check_final_in(n, directory_fd, name_max, f) : -ENOMEM;
+        r = there = n->directory && n->final ? check_final_in(n, directory_fd, name_max, f) : -ENOMEM;
         if (r >= 0)
                 r = names_derive(n, false, name_max);
         if (r == -ENOMEM)
                 kftp_failure_set(f, KFTP_CLASS_OTHER, r, true, "not enough memory");
         if (r < 0)
                 kftp_names_done(n);
-        return r;
+        return r < 0 ? r : there;
 }
 
 int kftp_get_names(const KftpUrl *url, const char *dest, char **final, char **temporary, KftpFailure *f) {

@@ -20,7 +20,7 @@ typedef struct KftpNames {
  * must not take the place of what has been received of the whole.
  */
 int kftp_names_choose(KftpNames *n, const KftpUrl *url, const char *dest, bool part, KftpFailure *f);
-/* The same of a directory that is open: final is a single part, and may be there as a regular file or a link. */
+/* The same of a directory that is open: final is a single part, and may be there as a regular file or a link. 1: it is. */
 int kftp_names_in(KftpNames *n, int directory_fd, const char *directory, const char *final, KftpFailure *f);
 void kftp_names_done(KftpNames *n);
 

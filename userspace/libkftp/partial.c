@@ -26,12 +26,18 @@ static int open_directory(KftpPartial *p, KftpFailure *f) {
         return 0;
 }
 
-/* Whether the temporary name is that of the file p->fd: another program may have put another one there. */
-static bool is_named(const KftpPartial *p) {
-        struct stat opened, named;
+/* Whether the temporary name is that of this file: another program may have put another one there. */
+static bool is_name_of(const KftpPartial *p, const struct stat *opened) {
+        struct stat named;
 
-        return fstat(p->fd, &opened) >= 0 && fstatat(p->directory_fd, p->names.temporary, &named, AT_SYMLINK_NOFOLLOW) >= 0
-                && named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
+        return fstatat(p->directory_fd, p->names.temporary, &named, AT_SYMLINK_NOFOLLOW) >= 0
+                && named.st_ino == opened->st_ino && named.st_dev == opened->st_dev;
+}
+
+static bool is_named(const KftpPartial *p) {
+        struct stat opened;
+
+        return fstat(p->fd, &opened) >= 0 && is_name_of(p, &opened);
 }
 
 static int remove_unfit(KftpPartial *p) {
@@ -57,13 +63,12 @@ static int open_either(KftpPartial *p, bool *ret_made) {
  */
 static int try_open_temporary(KftpPartial *p) {
         struct stat st;
-        bool made;
         int r;
 
-        r = open_either(p, &made);
-        if (r == -ENOENT && !made)
+        r = open_either(p, &p->made);
+        if (r == -ENOENT && !p->made)
                 return 0;
-        if (r == -ELOOP && !made)
+        if (r == -ELOOP && !p->made)
                 return remove_unfit(p);
         if (r < 0)
                 return r;
@@ -73,11 +78,11 @@ static int try_open_temporary(KftpPartial *p) {
                 return remove_unfit(p);
         if (flock(p->fd, LOCK_EX | LOCK_NB) < 0)
                 return -errno;
-        if (!is_named(p)) {
+        if (!is_name_of(p, &st)) {
                 p->fd = safe_close(p->fd);
                 return 0;
         }
-        if (!made && (st.st_uid != geteuid() || st.st_nlink > 1))
+        if (!p->made && (st.st_uid != geteuid() || st.st_nlink > 1))
                 return remove_unfit(p);
         return 1;
 }
@@ -127,16 +132,15 @@ static int exists(const KftpPartial *p, KftpFailure *f) {
 }
 
 int kftp_partial_open_at(KftpPartial *p, const KftpFetch *fetch, const char *identity, KftpFailure *f) {
-        struct stat st;
-        int r;
+        int r, there;
 
         p->directory_fd = fetch->directory_fd;
         p->borrowed = true;
         p->must_be_new = fetch->must_be_new;
-        r = kftp_names_in(&p->names, p->directory_fd, fetch->directory, fetch->name, f);
+        r = there = kftp_names_in(&p->names, p->directory_fd, fetch->directory, fetch->name, f);
         if (r >= 0)
                 r = set_paths(p, identity, f);
-        if (r >= 0 && p->must_be_new && fstatat(p->directory_fd, p->names.final, &st, AT_SYMLINK_NOFOLLOW) >= 0)
+        if (r >= 0 && there > 0 && p->must_be_new)
                 r = exists(p, f);
         return r < 0 ? r : open_temporary(p, f);
 }
@@ -144,9 +148,11 @@ int kftp_partial_open_at(KftpPartial *p, const KftpFetch *fetch, const char *ide
 int kftp_partial_begin(KftpPartial *p, bool resume, KftpFailure *f) {
         int r;
 
-        if (resume && kftp_partial_state_load(p) > 0)
+        if (resume && !p->made && kftp_partial_state_load(p) > 0)
                 return 0;
-        r = kftp_partial_empty(p);
+        /* The record of one that has got its name may have been left, by a power cut. */
+        r = p->made ? kftp_partial_state_remove(p) : kftp_partial_empty(p);
+        p->emptied = r >= 0;
         return r < 0 ? kftp_failure_local(f, r, "cannot write %s", p->temporary) : 0;
 }
 
@@ -163,14 +169,23 @@ int kftp_partial_empty(KftpPartial *p) {
         p->remote_size = KFTP_SIZE_UNKNOWN;
         p->remote_mtime = KFTP_MTIME_UNKNOWN;
         r = kftp_partial_state_remove(p);
-        if (r < 0)
-                return r;
-        return ftruncate(p->fd, 0) < 0 ? -errno : 0;
+        if (r >= 0 && ftruncate(p->fd, 0) < 0)
+                r = -errno;
+        p->emptied = r >= 0;
+        return r;
 }
 
 int kftp_partial_cut(KftpPartial *p) {
-        if (kftp_partial_offset(p) == 0)
-                return kftp_partial_empty(p);
+        bool emptied = p->emptied;
+
+        p->emptied = false;
+        if (kftp_partial_offset(p) == 0) {
+                int r = emptied ? 0 : kftp_partial_empty(p);
+
+                /* There is a request about to be made. */
+                p->emptied = false;
+                return r;
+        }
         return ftruncate(p->fd, (off_t) p->synced) < 0 ? -errno : 0;
 }
 

@@ -19,6 +19,8 @@ typedef struct KftpPartial {
         bool borrowed;                  /* directory_fd is somebody else's, who will sync it */
         int directory_fd;
         int fd;
+        bool made;                      /* by this call: nothing can be in it */
+        bool emptied;                   /* and no request was made since */
 
         uint64_t remote_size;           /* of the remote file that the bytes are of */
         int64_t remote_mtime;
