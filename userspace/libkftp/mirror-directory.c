@@ -19,15 +19,14 @@ MirrorDirectory *mirror_directory_new(MirrorSession *s, MirrorDirectory *parent,
         if (d)
                 *d = (MirrorDirectory) {
                         .parent = parent,
-                        .path = parent ? mirror_path(parent, name) : strdup(""),
+                        .name = name,
                         .depth = parent ? parent->depth + 1 : 0,
                         .remote_mtime = KFTP_MTIME_UNKNOWN,
                         .source_mtime = KFTP_MTIME_UNKNOWN,
                         .source_mode = KFTP_MODE_UNKNOWN,
                         .pending = 1,
                 };
-        if (!d || !d->path) {
-                free(d);
+        if (!d) {
                 kftp_failure_set(&f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
                 mirror_stop(s->mirror, &f);
                 return NULL;
@@ -40,7 +39,10 @@ MirrorDirectory *mirror_directory_new(MirrorSession *s, MirrorDirectory *parent,
         return d;
 }
 
-MirrorDirectory *mirror_directory_free(MirrorDirectory *d) {
+MirrorDirectory *mirror_directory_free(Mirror *m, MirrorDirectory *d) {
+        pthread_mutex_lock(&m->lock);
+        m->entries -= d->entries;
+        pthread_mutex_unlock(&m->lock);
         mirror_list_done(&d->source);
         mirror_list_done(&d->target);
         for (MirrorItem *i = d->late, *next; i; i = next) {
@@ -123,13 +125,35 @@ static int list_source(MirrorSession *s, MirrorDirectory *d, KftpFailure *f) {
         return s->mirror->options->upload ? scan_local(s, d, &d->source, f) : mirror_list_remote(s, d, &d->source, f);
 }
 
+/* A server could have us remember ever more directories, each of which has ever more in it. */
+static int account(Mirror *m, MirrorDirectory *d, KftpFailure *f) {
+        bool fits;
+
+        pthread_mutex_lock(&m->lock);
+        m->entries += d->source.n + d->target.n - d->entries;
+        d->entries = d->source.n + d->target.n;
+        fits = m->entries <= MIRROR_ENTRIES_MAX;
+        pthread_mutex_unlock(&m->lock);
+        return fits ? 0 : kftp_failure_set(f, KFTP_CLASS_OTHER, -E2BIG, false, "%s: more than %u entries in directories that are not done yet", d->path, MIRROR_ENTRIES_MAX);
+}
+
 static int list_both(MirrorSession *s, MirrorDirectory *d, KftpFailure *f) {
         int r;
+
+        if (!d->path)
+                d->path = d->parent ? mirror_path(d->parent, d->name) : strdup("");
+        if (!d->path)
+                return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
+        pthread_mutex_lock(&s->mirror->lock);
+        mirror_show(s, true, d->path);
+        pthread_mutex_unlock(&s->mirror->lock);
 
         mirror_list_done(&d->source);
         mirror_list_done(&d->target);
         r = list_source(s, d, f);
-        return r < 0 ? r : list_target(s, d, f);
+        if (r >= 0)
+                r = list_target(s, d, f);
+        return r < 0 ? r : account(s->mirror, d, f);
 }
 
 /* ---- Entries that are to be looked at more closely ------------------------------------------- */
@@ -207,7 +231,7 @@ static int check_entry(MirrorSession *s, MirrorDirectory *d, MirrorEntry *e, Kft
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
         if (mirror_name_is_temporary(e->name))
                 return 0;
-        if (!refusal && strlen(path) > KFTP_MAX_PATH - strlen(s->mirror->url.path) - 2)
+        if (!refusal && strlen(s->mirror->url.path) + 1 + strlen(path) > KFTP_MAX_PATH)
                 refusal = "its path is too long";
         if (!refusal && e->type == KFTP_ENTRY_DIR && d->depth >= MIRROR_DEPTH_MAX)
                 refusal = "too many directories in one another";
@@ -303,7 +327,7 @@ static int give_up(MirrorSession *s, MirrorItem *item, int r, KftpFailure *f) {
         if (!d->parent || mirror_is_fatal(f))
                 mirror_stop(m, f);
         else
-                mirror_report_failure(s, KFTP_MIRROR_LIST, d->path, NULL, f);
+                mirror_report_failure(s, KFTP_MIRROR_LIST, strempty(d->path), NULL, f);
         return 0;
 }
 
@@ -311,10 +335,6 @@ int mirror_compare_directory(MirrorSession *s, MirrorItem *item, KftpFailure *f)
         MirrorDirectory *d = item->directory;
         Mirror *m = s->mirror;
         int r;
-
-        pthread_mutex_lock(&m->lock);
-        mirror_show(s, true, d->path);
-        pthread_mutex_unlock(&m->lock);
 
         r = list_both(s, d, f);
         if (r < 0)

@@ -181,7 +181,7 @@ static void unpend(MirrorSession *s, MirrorDirectory *d) {
                 pthread_mutex_unlock(&m->lock);
                 if (!last)
                         return;
-                mirror_directory_free(d);
+                mirror_directory_free(m, d);
                 d = parent;
         }
 }
@@ -267,7 +267,7 @@ static void free_list(Mirror *m, MirrorItems *l) {
                         while (d && --d->pending == 0) {
                                 MirrorDirectory *parent = d->parent;
 
-                                mirror_directory_free(d);
+                                mirror_directory_free(m, d);
                                 d = parent;
                         }
                 free(item);

@@ -81,7 +81,7 @@ static int push_root(Mirror *m, KftpFailure *f) {
 
         if (!item) {
                 if (root)
-                        mirror_directory_free(root);
+                        mirror_directory_free(m, root);
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
         }
         root->has_source = true;

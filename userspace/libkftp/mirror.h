@@ -18,6 +18,7 @@
 
 #define MIRROR_DEPTH_MAX 128U           /* a server may say that each directory contains itself */
 #define MIRROR_LINKS_MAX 8U             /* followed one behind the other: where they lead may not be told */
+#define MIRROR_ENTRIES_MAX 4000000U     /* of all directories that are not done, together */
 #define MIRROR_AHEAD_MAX 2048U          /* transfers that wait before no more directories are listed */
 
 typedef struct Mirror Mirror;
@@ -58,7 +59,8 @@ struct MirrorItem {
 
 struct MirrorDirectory {
         MirrorDirectory *parent;        /* NULL: the root */
-        char *path;                     /* relative to both roots, "" for the root */
+        const char *name;               /* in the parent's list */
+        char *path;                     /* relative to both roots, "" for the root; NULL until it is compared */
         unsigned depth;                 /* 0: the root */
         unsigned links;                 /* that were followed to get here */
         bool has_source;                /* false: it is in the target only, and is to be emptied */
@@ -71,6 +73,7 @@ struct MirrorDirectory {
 
         /* from when it was compared; no lock is needed until then, and they do not change afterwards */
         MirrorList source, target;
+        size_t entries;                 /* of both, as they count for the mirror */
         bool utc;                       /* the remote one's times are in UTC */
         bool remembered;                /* the server's listing is that of an earlier run */
         bool nameless;                  /* the server's listing tells nothing but names */
@@ -120,6 +123,7 @@ struct Mirror {
         MirrorItems directories;        /* taken from the front, those found last first */
         MirrorItems transfers;
         MirrorItems joins;
+        size_t entries;                 /* in the lists of directories that are not done */
         unsigned active;                /* items under way, joins not counted */
         unsigned listing;               /* of them directories */
         bool done;                      /* the root is */
@@ -209,9 +213,9 @@ void mirror_run_sessions(Mirror *m);
 
 /* ---- Directories: mirror-directory.c, mirror-act.c, mirror-collisions.c, mirror-finish.c ------ */
 
-/* The record of a directory below parent (NULL: the root), pending once. -ENOMEM as above. */
+/* The record of a directory below parent (NULL: the root), pending once; name is borrowed. -ENOMEM as above. */
 MirrorDirectory *mirror_directory_new(MirrorSession *s, MirrorDirectory *parent, const char *name);
-MirrorDirectory *mirror_directory_free(MirrorDirectory *d);
+MirrorDirectory *mirror_directory_free(Mirror *m, MirrorDirectory *d);
 /* Lists both sides, compares, adds items. -errno with *f: another session may try that. */
 int mirror_compare_directory(MirrorSession *s, MirrorItem *item, KftpFailure *f);
 /* The names on both sides as a server may see them; they are borrowed. NULL: no memory. */
