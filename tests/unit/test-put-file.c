@@ -104,6 +104,46 @@ static void test_not_asked_whether_it_is_a_directory(void **state) {
         assert_true(fake_server_file("d")->directory);
 }
 
+static void expect_requests(const char *requests) {
+        free(fake_server.log);
+        fake_server.log = strdup("");
+        assert_int_equal(put("a", "ftp://h/b"), KFTP_CLASS_OK);
+        for (char *p; (p = strstr(fake_server.log, ".kftp-"));)
+                memmove(p, p + strlen(".kftp-0123456789abcdef"), strlen(p) - strlen(".kftp-0123456789abcde"));
+        assert_string_equal(fake_server.log, requests);
+        assert_string_equal(fake_server_get("b"), "content");
+}
+
+/* What a listing has told need not be asked for each file. */
+static void test_asks_only_what_is_not_known(void **state) {
+        (void) state;
+        test_write_file("a", "content");
+        put_options.file = true;
+        options.resume = true;
+        expect_requests("SIZE .b\nSIZE b\nSTOR .b\nSIZE .b\nSIZE b\nRNTO b\n");
+        put_options.no_part = true;
+        expect_requests("STOR .b\nSIZE .b\nSIZE b\nMDTM b\nRNTO b\n");
+        put_options.absent = true;
+        expect_requests("STOR .b\nSIZE .b\nRNTO b\n");
+}
+
+/* What this very call has sent it goes on with, whatever was not there before. */
+static void test_goes_on_though_there_was_no_part(void **state) {
+        (void) state;
+        test_write_file("a", "0123456789");
+        put_options.no_part = put_options.absent = put_options.file = true;
+        fake_server.cuts = 1;
+        fake_server.cut_after = 4;
+        assert_int_equal(put("a", "ftp://h/a"), KFTP_CLASS_OK);
+        assert_string_equal(fake_server_get("a"), "0123456789");
+        assert_int_equal(fake_server_asked("SIZE .a"), 2);
+        /* and what has got a name that nothing had has been delivered, though the reply is lost */
+        fake_server.cut_in_rename = true;
+        assert_int_equal(put("a", "ftp://h/new"), KFTP_CLASS_OK);
+        assert_string_equal(fake_server_get("new"), "0123456789");
+        assert_int_equal(fake_server_count(), 2);
+}
+
 static void test_complete_without_its_time(void **state) {
         (void) state;
         test_write_file("a", "content");
@@ -129,6 +169,8 @@ int main(void) {
                 WITH_SERVER(test_no_regular_file),
                 WITH_SERVER(test_lock),
                 WITH_SERVER(test_not_asked_whether_it_is_a_directory),
+                WITH_SERVER(test_asks_only_what_is_not_known),
+                WITH_SERVER(test_goes_on_though_there_was_no_part),
                 WITH_SERVER(test_complete_without_its_time),
         };
 

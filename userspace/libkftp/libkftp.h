@@ -305,6 +305,8 @@ typedef struct KftpPutOptions {
         enum kftp_put_way way;
         bool directory;                 /* url has to be a directory, also if it does not end in a slash */
         bool file;                      /* url names the file itself: it is not asked whether it is a directory. Not with directory */
+        bool absent;                    /* a listing has told that nothing has the final name; it is not asked again */
+        bool no_part;                   /* nor is there a part of it from an earlier call: with resume too, none is looked for */
         bool has_source_fd;             /* source_fd is the source, */
         int source_fd;                  /* a regular file that is open for reading, borrowed; source is its name then */
         bool mtime;                     /* give the remote file the time of the local one (MFMT) */

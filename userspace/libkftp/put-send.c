@@ -116,7 +116,7 @@ int kftp_remote_size(KftpConnection *c, const char *path, uint64_t *ret, KftpFai
 static bool may_go_on(const KftpUpload *u) {
         if (u->put->way != KFTP_PUT_TEMPORARY || u->source.pipe || u->afresh || u->source.begin > 0)
                 return false;
-        return u->begun || u->options->resume;
+        return u->begun || (u->options->resume && !u->put->no_part);
 }
 
 /* Where to, and from which offset. */

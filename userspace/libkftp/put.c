@@ -217,6 +217,7 @@ int kftp_client_put(KftpClient *c, const char *source, const KftpUrl *url, const
                 .options = kftp_client_options(c),
                 .result = ret,
                 .source = KFTP_PUT_SOURCE_INIT,
+                .before.known = put->absent,
         };
         KftpTask task = { .prepare = prepare, .work = work, .userdata = &u };
         KftpFailure *f = &ret->failure;
