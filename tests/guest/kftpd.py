@@ -3,11 +3,61 @@
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
+import threading
 import time
+from pathlib import Path
 
 import support
 from support import LIMIT, USER, wait_until
+
+JOURNAL = Path("/run/systemd/journal/socket")
+
+
+class Journal:
+    """Stands where the journal listens, and keeps the records that it gets (systemd.io/JOURNAL_NATIVE_PROTOCOL)."""
+
+    def __init__(self):
+        JOURNAL.parent.mkdir(parents=True, exist_ok=True)
+        JOURNAL.unlink(missing_ok=True)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(JOURNAL))
+        self.records = []
+        self.thread = threading.Thread(target=self._receive)  # a sender waits for room in the socket
+        self.thread.start()
+
+    def _receive(self):
+        while data := self.socket.recv(1 << 20):
+            self.records.append(self._parse(data))
+
+    @staticmethod
+    def _parse(data):
+        fields = {}
+        while data:
+            line, _, data = data.partition(b"\n")
+            name, equals, value = line.partition(b"=")
+            if not equals:
+                size, = struct.unpack("<Q", data[:8])
+                value, data = data[8:8 + size], data[8 + size + 1:]
+            fields[name.decode()] = value.decode(errors="surrogateescape")
+        return fields
+
+    def of(self, job, **fields):
+        """The records of a job so far that have these fields."""
+        return [r for r in list(self.records) if r.get("KFTP_JOB") == job and fields.items() <= r.items()]
+
+    def wait_for(self, job, **fields):
+        """The first such record."""
+        return wait_until(lambda: self.of(job, **fields), f"{job}: no record with {fields} among {self.of(job)}")[0]
+
+    def close(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.sendto(b"", str(JOURNAL))  # ends the thread
+        self.thread.join()
+        self.socket.close()
+        JOURNAL.unlink()
 
 
 class Daemon:
@@ -47,9 +97,20 @@ class Daemon:
 
     def drop(self, name, url, more=""):
         """Puts a job that fetches the URL to out/NAME."""
+        self._drop(name, f"[Source]\n{self._server(url)}[Target]\nPath={self.target}/{name}\n{more}")
+
+    def mirror(self, name, url, path, upload=False, more=""):
+        """Puts a job that mirrors URL and path."""
+        ours, server = f"Path={path}\n", self._server(url)
+        self._drop(name, f"[Job]\nTransfer=mirror\nRetrySec=1s\n[Source]\n{ours if upload else server}"
+                   f"[Target]\n{server if upload else ours}{more}")
+
+    def _server(self, url):
+        return f"URL={url}\nUser={USER}\nPasswordFile={self.password_file}\n"
+
+    def _drop(self, name, text):
         new = self.directory / "new"
-        new.write_text(f"[Source]\nURL={url}\nUser={USER}\nPasswordFile={self.password_file}\n"
-                       f"[Target]\nPath={self.target}/{name}\n{more}")
+        new.write_text(text)
         new.rename(self.jobs / f"{name}.job")
 
     def ledger(self, name):
