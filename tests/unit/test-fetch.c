@@ -189,6 +189,15 @@ static void test_time_refused(void **state) {
         assert_int_equal(count_entries("d"), 1);
 }
 
+/* Where the remote file is removed next, the name has to survive a power cut, too. */
+static void test_durable(void **state) {
+        (void) state;
+        fetch.durable = true;
+        assert_int_equal(fetch_it(), KFTP_CLASS_OK);
+        assert_int_equal(directories_synced, 1);
+        expect_file("d/x", CONTENT, LISTED);
+}
+
 /* ---- What is asked --------------------------------------------------------------------------- */
 
 static void test_not_asked(void **state) {
@@ -495,6 +504,7 @@ int main(void) {
                 WITH_DIRECTORY(test_permissions),
                 WITH_DIRECTORY(test_time),
                 WITH_DIRECTORY(test_time_refused),
+                WITH_DIRECTORY(test_durable),
                 WITH_DIRECTORY(test_not_asked),
                 WITH_DIRECTORY(test_asked),
                 WITH_DIRECTORY(test_changed_since),

@@ -45,7 +45,14 @@ int fstatat(int fd, const char *restrict path, struct stat *restrict st, int fla
         return real_fstatat(fd, folds_case ? lower : path, st, flags);
 }
 
-/* ---- Made and removed --------------------------------------------------------------------------------- */
+static int synced_fd = -1;              /* the last one */
+
+int fsync(int fd) {
+        synced_fd = fd;
+        return 0;
+}
+
+/* ---- Made and removed -------------------------------------------------------------------------- */
 
 static void test_directories_made(void **state) {
         KftpFailure f = {};
@@ -103,6 +110,22 @@ static void test_links_made(void **state) {
         assert_int_equal(mirror_local_link(&local, local.root_fd, "file", "seven", 7, &f), 0);
         expect_link("file", "seven", 7);
         assert_int_equal(count_entries("tree"), 4);
+}
+
+static void test_made_durably(void **state) {
+        KftpFailure f = {};
+
+        (void) state;
+        synced_fd = -1;
+        assert_int_equal(mirror_local_mkdir(&local, local.root_fd, "d", &f), 0);
+        assert_int_equal(mirror_local_link(&local, local.root_fd, "l", "target", 1, &f), 0);
+        assert_int_equal(synced_fd, -1);
+        local.durable = true;
+        assert_int_equal(mirror_local_mkdir(&local, local.root_fd, "e", &f), 0);
+        assert_int_equal(synced_fd, local.root_fd);
+        synced_fd = -1;
+        assert_int_equal(mirror_local_link(&local, local.root_fd, "l", "target", 1, &f), 0);
+        assert_int_equal(synced_fd, local.root_fd);
 }
 
 static void *replace(void *stop) {
@@ -262,6 +285,7 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 IN_TREE(test_directories_made),
                 IN_TREE(test_links_made),
+                IN_TREE(test_made_durably),
                 IN_TREE(test_links_are_replaced_at_once),
                 IN_TREE(test_removed),
                 IN_TREE(test_set),

@@ -14,11 +14,12 @@ typedef struct KftpFetch {
         bool set_mtime;                 /* the file gets the remote one's time: MDTM's, else the listed one */
         uint32_t mode;                  /* permissions of the file, or KFTP_MODE_UNKNOWN */
         bool must_be_new;               /* the final name must not be there: -EEXIST */
+        bool durable;                   /* the directory is synced: the remote file may be removed then */
 } KftpFetch;
 
 /*
- * As kftp_client_get; what is to be set is so before the file gets its name. The directory is not synced. A symbolic link
- * of that name is replaced, and not gone through.
+ * As kftp_client_get; what is to be set is so before the file gets its name. The directory is not synced, unless the file is to
+ * be durable. A symbolic link of that name is replaced, and not gone through.
  */
 int kftp_client_fetch(KftpClient *c, const KftpUrl *url, const KftpFetch *fetch, KftpResult *ret);
 

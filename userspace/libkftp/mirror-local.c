@@ -155,11 +155,18 @@ static bool is_directory(int directory_fd, const char *name) {
         return fstatat(directory_fd, name, &st, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISDIR(st.st_mode);
 }
 
+static int sync_names(const MirrorLocal *l, int directory_fd, const char *path, KftpFailure *f) {
+        /* EINVAL: a file system that has nothing to sync. */
+        if (!l->durable || fsync(directory_fd) >= 0 || errno == EINVAL)
+                return 0;
+        return failed(l, path, -errno, "cannot sync the directory of ", f);
+}
+
 int mirror_local_mkdir(const MirrorLocal *l, int directory_fd, const char *path, KftpFailure *f) {
         const char *name = base_of(path);
 
         if (mkdirat(directory_fd, name, 0777) >= 0)
-                return 0;
+                return sync_names(l, directory_fd, path, f);
         if (errno == EEXIST && is_directory(directory_fd, name))
                 return 0;
         return failed(l, path, -errno, "cannot make the directory ", f);
@@ -202,7 +209,7 @@ int mirror_local_link(const MirrorLocal *l, int directory_fd, const char *path, 
         if (r >= 0 && renameat(directory_fd, temporary, directory_fd, name) < 0)
                 r = -errno;
         if (r >= 0)
-                return 0;
+                return sync_names(l, directory_fd, path, f);
         (void) unlinkat(directory_fd, temporary, 0);
         return failed(l, path, r, "cannot make the link ", f);
 }

@@ -12,6 +12,7 @@ typedef struct MirrorLocal {
         char *root;                     /* absolute path, for messages */
         bool follow;                    /* links that stay in the tree are gone through: of a source; absolute ones never stay */
         bool follow_out;                /* and those that lead out of it */
+        bool durable;                   /* what is made is there after a power cut: what it is made of is going to be removed */
 } MirrorLocal;
 
 #define MIRROR_LOCAL_INIT { .root_fd = -1 }

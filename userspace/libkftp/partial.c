@@ -137,6 +137,7 @@ int kftp_partial_open_at(KftpPartial *p, const KftpFetch *fetch, const char *ide
         p->directory_fd = fetch->directory_fd;
         p->borrowed = true;
         p->must_be_new = fetch->must_be_new;
+        p->durable = fetch->durable;
         r = there = kftp_names_in(&p->names, p->directory_fd, fetch->directory, fetch->name, f);
         if (r >= 0)
                 r = set_paths(p, identity, f);
@@ -263,7 +264,7 @@ int kftp_partial_rename(KftpPartial *p, KftpFailure *f) {
                 return kftp_failure_local(f, r, "cannot rename %s to %s", p->temporary, p->final);
         /* From here on the temporary name may be another transfer's. */
         (void) unlinkat(p->directory_fd, p->names.state, 0);
-        r = p->borrowed ? 0 : sync_directory(p, f);
+        r = p->borrowed && !p->durable ? 0 : sync_directory(p, f);
         p->fd = safe_close(p->fd);
         return r;
 }

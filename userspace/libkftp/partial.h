@@ -16,7 +16,8 @@ typedef struct KftpPartial {
         char *identity;                 /* kftp_url_identity */
         bool part;                      /* set before it is opened: it has names of its own, and is never gone on from */
         bool must_be_new;               /* the final name must not be there */
-        bool borrowed;                  /* directory_fd is somebody else's, who will sync it */
+        bool borrowed;                  /* directory_fd is somebody else's, */
+        bool durable;                   /* and is synced all the same */
         int directory_fd;
         int fd;
         bool made;                      /* by this call: nothing can be in it */
@@ -57,7 +58,8 @@ void kftp_partial_describe(KftpPartial *p, uint64_t remote_size, int64_t remote_
 /* Syncs the data, then records that the first position bytes are there. Fails only if the data does. */
 int kftp_partial_checkpoint(KftpPartial *p, uint64_t position);
 
-/* Syncs the complete file, gives it its final name (-EEXIST if that must be new), and syncs the directory unless it is borrowed. */
+/* Syncs the complete file, gives it its final name (-EEXIST if that must be new), and syncs the directory unless it is borrowed
+ * and need not be. */
 int kftp_partial_sync(KftpPartial *p, KftpFailure *f);
 int kftp_partial_rename(KftpPartial *p, KftpFailure *f);
 
