@@ -19,6 +19,7 @@
 /* ---- Doubles --------------------------------------------------------------------------------- */
 
 static unsigned renames;                /* so many openat2() are disturbed by one */
+static bool is_forbidden;               /* there is no openat2() */
 
 /* Stands in for the C library's. */
 long syscall(long number, ...) {
@@ -29,6 +30,10 @@ long syscall(long number, ...) {
         for (size_t i = 0; i < ELEMENTS(a); i++)
                 a[i] = va_arg(ap, long);
         va_end(ap);
+        if (number == SYS_openat2 && is_forbidden) {
+                errno = ENOSYS;
+                return -1;
+        }
         if (number == SYS_openat2 && renames > 0) {
                 renames--;
                 errno = EAGAIN;
@@ -243,6 +248,18 @@ static void test_renames_on_the_way(void **state) {
         kftp_failure_done(&f);
 }
 
+static void test_no_openat2(void **state) {
+        KftpFailure f = {};
+
+        (void) state;
+        is_forbidden = true;
+        assert_int_equal(mirror_local_directory(&local, "a", &f), -ENOSYS);
+        is_forbidden = false;
+        assert_int_equal(f.class, KFTP_CLASS_OTHER);
+        assert_non_null(strstr(f.text, "does not let openat2() be called"));
+        kftp_failure_done(&f);
+}
+
 /* ---- Races ----------------------------------------------------------------------------------- */
 
 /* "x" is by turns a directory of the tree and a link to the one outside. */
@@ -311,6 +328,7 @@ int main(void) {
                 IN_TREE(test_only_regular_files),
                 IN_TREE(test_long_paths),
                 IN_TREE(test_renames_on_the_way),
+                IN_TREE(test_no_openat2),
                 IN_TREE(test_replaced_while_opened),
                 IN_TREE(test_replaced_after_it_was_opened),
         };

@@ -70,6 +70,10 @@ static int not_reached(const MirrorLocal *l, const char *path, int error, KftpFa
                 return kftp_failure_set(f, KFTP_CLASS_LOCAL, error, false,
                                         "the system takes no path of more than %d bytes, or a name in it is too long (it has %zu bytes): %s",
                                         PATH_MAX - 1, strlen(path), strempty(whole));
+        case ENOSYS:
+                return kftp_failure_set(f, KFTP_CLASS_OTHER, error, false,
+                                        "%s: the system does not let openat2() be called, without which a mirror may leave its tree: Linux is older "
+                                        "than 5.6, or a sandbox is in the way (RestrictSUIDSGID= of systemd is)", strempty(whole));
         case EAGAIN:
                 return kftp_failure_set(f, KFTP_CLASS_LOCAL, error, true, "%s: other programs keep renaming directories on the way to it",
                                         strempty(whole));
