@@ -45,6 +45,16 @@ int fstatat(int fd, const char *restrict path, struct stat *restrict st, int fla
         return real_fstatat(fd, folds_case ? lower : path, st, flags);
 }
 
+static bool has_no_links;               /* the file system has no symbolic links */
+
+int symlinkat(const char *target, int fd, const char *path) {
+        if (has_no_links) {
+                errno = EPERM;
+                return -1;
+        }
+        return (int) syscall(SYS_symlinkat, target, fd, path, 0L, 0L, 0L);
+}
+
 static int synced_fd = -1;              /* the last one */
 
 int fsync(int fd) {
@@ -110,6 +120,17 @@ static void test_links_made(void **state) {
         assert_int_equal(mirror_local_link(&local, local.root_fd, "file", "seven", 7, &f), 0);
         expect_link("file", "seven", 7);
         assert_int_equal(count_entries("tree"), 4);
+}
+
+static void test_no_links_there(void **state) {
+        KftpFailure f = {};
+
+        (void) state;
+        has_no_links = true;
+        assert_int_equal(mirror_local_link(&local, local.root_fd, "link", "target", 1, &f), -EPERM);
+        has_no_links = false;
+        assert_non_null(strstr(f.text, "/tree/link: the file system there has no symbolic links"));
+        kftp_failure_done(&f);
 }
 
 static void test_made_durably(void **state) {
@@ -285,6 +306,7 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 IN_TREE(test_directories_made),
                 IN_TREE(test_links_made),
+                IN_TREE(test_no_links_there),
                 IN_TREE(test_made_durably),
                 IN_TREE(test_links_are_replaced_at_once),
                 IN_TREE(test_removed),

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
+#include <linux/magic.h>
 
 #include "tree.h"
 #include "util.h"
@@ -24,6 +26,14 @@ int fstatat(int fd, const char *restrict path, struct stat *restrict st, int fla
                 replaced = NULL;
         }
         return r;
+}
+
+static long file_system;                /* that the tree is on */
+
+int fstatfs(int fd, struct statfs *buffer) {
+        (void) fd;
+        *buffer = (struct statfs) { .f_type = file_system };
+        return 0;
 }
 
 static void scan(const char *path) {
@@ -103,6 +113,16 @@ static void test_types(void **state) {
         assert_false(e->link);
         assert_int_equal(entry("fifo")->type, KFTP_ENTRY_OTHER);
         assert_int_equal(entry("socket")->type, KFTP_ENTRY_OTHER);
+}
+
+static void test_precision(void **state) {
+        (void) state;
+        file_system = MSDOS_SUPER_MAGIC;
+        scan("");
+        assert_int_equal(entry("file")->mtime_precision, 2);
+        file_system = TMPFS_MAGIC;
+        scan("");
+        assert_int_equal(entry("file")->mtime_precision, 1);
 }
 
 static void test_names(void **state) {
@@ -355,6 +375,7 @@ static void test_loops_outside(void **state) {
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 IN_SCANNED_TREE(test_types),
+                IN_SCANNED_TREE(test_precision),
                 IN_SCANNED_TREE(test_names),
                 IN_SCANNED_TREE(test_long_target),
                 IN_SCANNED_TREE(test_many),

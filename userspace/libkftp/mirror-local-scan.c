@@ -5,7 +5,9 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "failure.h"
 #include "mirror-local-internal.h"
@@ -25,6 +27,7 @@ typedef struct Scan {
         const char *path;               /* of the directory, in the tree */
         int fd;
         MirrorList *list;
+        uint32_t precision;             /* of times, in seconds */
         Identity *above;                /* the directories that links here lie in */
         size_t above_n;
         size_t above_allocated;
@@ -146,7 +149,7 @@ static int add_entry(Scan *s, const char *name, const struct stat *st, bool link
                 .target = target,
                 .size = S_ISREG(st->st_mode) ? (uint64_t) st->st_size : KFTP_SIZE_UNKNOWN,
                 .mtime = st->st_mtim.tv_sec,
-                .mtime_precision = 1,
+                .mtime_precision = s->precision,
                 .mode = st->st_mode & 0777,
                 .type = type_of(st->st_mode),
                 .link = link,
@@ -220,8 +223,15 @@ static int read_names(Scan *s, DIR *d) {
         }
 }
 
+/* A time that is set on FAT is found again as the even second before it. */
+static uint32_t precision_of(int directory_fd) {
+        struct statfs fs;
+
+        return fstatfs(directory_fd, &fs) >= 0 && fs.f_type == MSDOS_SUPER_MAGIC ? 2 : 1;
+}
+
 int mirror_local_scan(const MirrorLocal *l, const char *path, int directory_fd, MirrorList *ret, KftpFailure *f) {
-        Scan s = { .local = l, .path = path, .fd = directory_fd, .list = ret };
+        Scan s = { .local = l, .path = path, .fd = directory_fd, .list = ret, .precision = precision_of(directory_fd) };
         _cleanup_closedir_ DIR *d = NULL;
         int r;
 

@@ -203,6 +203,12 @@ int mirror_local_link(const MirrorLocal *l, int directory_fd, const char *path, 
         if (!temporary)
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
         r = make_link(directory_fd, temporary, target);
+        if (r == -EPERM) {
+                _cleanup_free_ char *whole = mirror_local_path(l, path);
+
+                return kftp_failure_set(f, KFTP_CLASS_LOCAL, r, false, "cannot make the link %s: the file system there has no symbolic links",
+                                        strempty(whole));
+        }
         if (r < 0)
                 return failed(l, path, r, "cannot make the link ", f);
         if (mtime != KFTP_MTIME_UNKNOWN)
