@@ -194,29 +194,30 @@ static bool push_late(MirrorSession *s, MirrorDirectory *d) {
         return true;
 }
 
-void mirror_finish_directory(MirrorSession *s, MirrorDirectory *d) {
+bool mirror_finish_directory(MirrorSession *s, MirrorDirectory *d) {
         bool deletes = !d->has_source || (s->mirror->options->delete && !d->incomplete);
 
         if (push_late(s, d))
-                return;
+                return true;
 
         /* First what is below; when that is done, it is this function's turn again. */
         if (deletes && !d->emptied) {
                 d->emptied = true;
                 if (empty_directories(s, d))
-                        return;
+                        return true;
         }
         if (deletes && !d->incomplete)
                 delete_files(s, d);
         if (mirror_is_stopping(s->mirror))
-                return;
+                return false;
         if (!d->has_source) {
                 remove_emptied(s, d);
                 if (d->then)
                         report_not_replaced(s, d);
-                return;
+                return false;
         }
         set_own(s, d);
         if (s->mirror->options->move)
                 remove_moved(s, d);
+        return false;
 }

@@ -147,40 +147,37 @@ MirrorItem *mirror_take(MirrorSession *s) {
 
 /*
  * Something that d waited for is over. If it was the last, what is left to do for d itself is done, without the lock; that
- * may add to what it waits for. Then it is its parent's turn.
+ * may add to what it waits for, and then is done again, by whoever sees the last of it end. Then it is its parent's turn.
  */
 static void unpend(MirrorSession *s, MirrorDirectory *d) {
         Mirror *m = s->mirror;
 
         while (d) {
                 MirrorDirectory *parent = d->parent;
-                bool last;
+                bool again;
 
                 pthread_mutex_lock(&m->lock);
-                /* So that it stays while it is being finished. */
-                last = d->pending == 1;
-                if (!last)
-                        d->pending--;
-                pthread_mutex_unlock(&m->lock);
-                if (!last)
+                /* The last one stays, so that d does while it is being finished. */
+                while (d->pending == 1) {
+                        pthread_mutex_unlock(&m->lock);
+                        again = !mirror_is_stopping(m) && mirror_finish_directory(s, d);
+                        pthread_mutex_lock(&m->lock);
+                        if (!again)
+                                break;
+                }
+                if (--d->pending > 0) {
+                        pthread_mutex_unlock(&m->lock);
                         return;
-                if (!mirror_is_stopping(m))
-                        mirror_finish_directory(s, d);
-
-                pthread_mutex_lock(&m->lock);
-                last = --d->pending == 0;
-                if (last && parent) {
+                }
+                if (parent) {
                         parent->failed = parent->failed || d->failed;
                         parent->kept = parent->kept || (d->has_source == parent->has_source && (d->kept || d->failed));
-                }
-                if (last && !parent) {
+                } else {
                         m->done = true;
                         pthread_cond_broadcast(&m->work);
                         wake(m);
                 }
                 pthread_mutex_unlock(&m->lock);
-                if (!last)
-                        return;
                 mirror_directory_free(m, d);
                 d = parent;
         }
