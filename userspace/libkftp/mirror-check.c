@@ -27,6 +27,7 @@ static MirrorVerdict ask_time(MirrorSession *s, const MirrorItem *item, const ch
         const MirrorEntry *there = remote_entry(m, item);
         int64_t exact = KFTP_MTIME_UNKNOWN;
         MirrorRules rules;
+        MirrorVerdict v;
         int r = mirror_remote_mtime(s, remote, &exact, f);
 
         if (r < 0)
@@ -42,7 +43,13 @@ static MirrorVerdict ask_time(MirrorSession *s, const MirrorItem *item, const ch
                 exact_source->mtime_precision = 1;
         }
         rules = mirror_rules(m, item->directory);
-        return mirror_compare_exact(&rules, item->source, item->target, exact, why);
+        v = mirror_compare_exact(&rules, item->source, item->target, exact, why);
+        if (v == MIRROR_TRANSFER && rules.upload && r > 0 && streq(strempty(*why), "time")
+            && mirror_is_forgotten(s, item->directory, item->source, item->target, exact)) {
+                rules = mirror_rules(m, item->directory);
+                v = mirror_compare_exact(&rules, item->source, item->target, exact, why);
+        }
+        return v;
 }
 
 /* ---- Hashes ---------------------------------------------------------------------------------- */

@@ -255,15 +255,16 @@ static int check_entry(MirrorSession *s, MirrorDirectory *d, MirrorEntry *e, Kft
  * An upload of what seems to be the same but for a later time there: a server that keeps no times would look like that
  * after each upload. It is tried once, on a file whose time is not known to be wrong, by giving it the one that it has.
  */
-static MirrorVerdict check_times(MirrorSession *s, MirrorDirectory *d, const MirrorEntry *source, const MirrorEntry *target, MirrorVerdict verdict, const char **why) {
+bool mirror_is_forgotten(MirrorSession *s, MirrorDirectory *d, const MirrorEntry *source, const MirrorEntry *target, int64_t target_mtime) {
         Mirror *m = s->mirror;
         _cleanup_free_ char *path = mirror_path(d, source->name), *remote = path ? mirror_path_there(m, path) : NULL;
-        MirrorRules rules = mirror_rules(m, d);
-        bool keeps;
+        bool keeps, known;
 
-        if (!remote || m->keeps_times || rules.forgetful || source->type != KFTP_ENTRY_FILE || source->size != target->size
-            || source->mtime > target->mtime || m->options->dry_run)
-                return verdict;
+        pthread_mutex_lock(&m->lock);
+        known = m->keeps_times || m->rules.forgetful;
+        pthread_mutex_unlock(&m->lock);
+        if (!remote || known || source->type != KFTP_ENTRY_FILE || source->size != target->size || source->mtime > target_mtime || m->options->dry_run)
+                return false;
         keeps = mirror_remote_keeps_times(s, remote);
         pthread_mutex_lock(&m->lock);
         m->keeps_times = keeps;
@@ -271,8 +272,7 @@ static MirrorVerdict check_times(MirrorSession *s, MirrorDirectory *d, const Mir
         pthread_mutex_unlock(&m->lock);
         if (!keeps)
                 mirror_note(s, "the server does not keep the times that it is told: files of the same size that are not older there count as unchanged");
-        rules = mirror_rules(m, d);
-        return mirror_compare(&rules, source, target, why);
+        return !keeps;
 }
 
 static void compare_entry(MirrorSession *s, MirrorDirectory *d, const MirrorEntry *e) {
@@ -281,8 +281,10 @@ static void compare_entry(MirrorSession *s, MirrorDirectory *d, const MirrorEntr
         const char *why = NULL;
         MirrorVerdict v = rules.upload && is_same_link(e, target) ? MIRROR_SAME : mirror_compare(&rules, e, target, &why);
 
-        if (v == MIRROR_TRANSFER && rules.upload && target && streq(strempty(why), "time"))
-                v = check_times(s, d, e, target, v, &why);
+        if (v == MIRROR_TRANSFER && rules.upload && target && streq(strempty(why), "time") && mirror_is_forgotten(s, d, e, target, target->mtime)) {
+                rules = mirror_rules(s->mirror, d);
+                v = mirror_compare(&rules, e, target, &why);
+        }
         if (e->type != KFTP_ENTRY_DIR && v != MIRROR_IGNORE) {
                 pthread_mutex_lock(&s->mirror->lock);
                 s->mirror->result->files++;

@@ -224,6 +224,8 @@ MirrorFolded *mirror_fold(const MirrorList *source, const MirrorList *target);
 bool mirror_is_ambiguous(const MirrorFolded *f, const char *name);
 /* -EEXIST with *f: the server finds something under the path of an ambiguous name. */
 int mirror_check_ambiguous(MirrorSession *s, const char *remote, KftpFailure *f);
+/* Whether it is found out now, in an upload, that the server keeps no times: the rules have changed then. */
+bool mirror_is_forgotten(MirrorSession *s, MirrorDirectory *d, const MirrorEntry *source, const MirrorEntry *target, int64_t target_mtime);
 /* The rules as they are known now, for files of d. */
 MirrorRules mirror_rules(Mirror *m, const MirrorDirectory *d);
 /* Has a directory of the target emptied and removed; after that, then (may be NULL) is pushed. */
@@ -239,8 +241,8 @@ void mirror_keep(Mirror *m, MirrorDirectory *d);
 bool mirror_is_for_others(MirrorSession *s, const MirrorItem *item, const KftpFailure *f);
 /* Does, or has done, what a pair of entries calls for. */
 void mirror_act(MirrorSession *s, MirrorDirectory *d, const MirrorEntry *source, const MirrorEntry *target, MirrorVerdict verdict, const char *why);
-/* All in it is done: what is left to do for itself. */
-void mirror_finish_directory(MirrorSession *s, MirrorDirectory *d);
+/* All in it is done: what is left to do for itself. True: it has added to what is to be done, and has to be called again after that. */
+bool mirror_finish_directory(MirrorSession *s, MirrorDirectory *d);
 
 /* ---- The server: mirror-remote.c, mirror-links.c ------------------------------------------------------------- */
 
