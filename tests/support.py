@@ -120,6 +120,19 @@ class Result:
         return self
 
 
+def resident_peak(pid):
+    """The most memory, in bytes, that the program has had so far which a child of ours runs; 0 while it is still a copy
+    of this one, and once it has ended."""
+    try:
+        if os.readlink(f"/proc/{pid}/exe") == os.readlink("/proc/self/exe"):
+            return 0
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
+
+
 class Running:
     """A kftp that is at work."""
 
