@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from guide import each
 from support import LIMIT, wait_until
 from trees import give, plain
 
@@ -118,6 +119,12 @@ class Mirror:
 @pytest.fixture
 def mirror(kftp, home, target):
     return Mirror(kftp, home, target)
+
+
+#: both ways; the second one is left to the slow tests where it is not much different
+both_ways = pytest.mark.parametrize("upload", [False, True], ids=["download", "upload"])
+down_first = each("upload", [False, True], ids=["download", "upload"], quick=1)
+up_first = each("upload", [True, False], ids=["upload", "download"], quick=1)
 
 
 def write(root, files, mtime=1600000000):

@@ -346,6 +346,7 @@ class Changer:
         path = self.random.choice([d for d in self.directories if free(d)])
         self.directories.remove(path)
         was = {os.path.join(path, name) for name in os.listdir(self.path(path))}
+        self.files = [f for f in self.files if f not in was]
         self.used.add(path)
         shutil.rmtree(self.path(path))
         self._write(path, 50)
