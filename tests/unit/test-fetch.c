@@ -257,9 +257,31 @@ static void test_changed_since(void **state) {
         assert_int_equal(result.mtime, KFTP_MTIME_UNKNOWN);
 }
 
-/* More than was listed is not taken without end: the request has a limit. */
-static void test_endless(void **state) {
+static void note_first(void *userdata, const KftpProgress *p) {
+        uint64_t *first = userdata;
+
+        if (*first == 0)
+                *first = p->bytes;
+}
+
+/* More than was listed is not taken without end. */
+static void test_grown(void **state) {
+        size_t size = 3 << 20;
+        _cleanup_free_ char *text = malloc(size + 1);
+        uint64_t first = 0;
+        struct stat st;
+
         (void) state;
+        memset(text, 'x', size);
+        text[size] = '\0';
+        fake_server_add("x", text);
+        options.callbacks = (KftpCallbacks) { .progress = note_first, .userdata = &first };
+        assert_int_equal(fetch_it(), KFTP_CLASS_OK);
+        assert_int_equal(first, strlen(CONTENT) + (1 << 20));
+        assert_int_equal(fake_server_asked("RETR"), 2);
+        assert_int_equal(stat("d/x", &st), 0);
+        assert_int_equal(st.st_size, size);
+        /* where the size cannot be asked either */
         fake_server_add("x", CONTENT CONTENT CONTENT);
         fake_server.no_size = true;
         assert_int_equal(fetch_it(), KFTP_CLASS_OK);
@@ -508,7 +530,7 @@ int main(void) {
                 WITH_DIRECTORY(test_not_asked),
                 WITH_DIRECTORY(test_asked),
                 WITH_DIRECTORY(test_changed_since),
-                WITH_DIRECTORY(test_endless),
+                WITH_DIRECTORY(test_grown),
                 WITH_DIRECTORY(test_bad_end),
                 WITH_DIRECTORY(test_not_there),
                 WITH_DIRECTORY(test_resumed),
