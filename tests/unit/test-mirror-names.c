@@ -207,19 +207,32 @@ static void check_collisions(void) {
                 { "\xc4\xb1",           "i",                    false },
                 { "\xc3\xa4",           "a",                    false },
                 { "\xc3\x97",           "\xc3\xb7",             false },
-                /* no UTF-8: by ASCII, also where a part of it would be */
+                /* no UTF-8: it differs in the bytes that are none */
                 { "A\xff",              "a\xff",                true  },
                 { "A\xff",              "a\xfe",                false },
-                { "\xc3\x84\xff",       "\xc3\xa4\xff",         false },
+                { "\xc3\x84\xff",       "\xc3\xa4\xff",         true  },
+                { "\xc3\xbf",           "\xff",                 false },
                 { "\xe4",               "\xc4",                 false },
                 { "\xe4",               "\xc3\xa4",             false },
         };
 
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
-                if (mirror_names_collide(cases[i].a, cases[i].b) != cases[i].collide)
+                int order = mirror_names_compare_folded(cases[i].a, cases[i].b);
+
+                if ((order == 0) != cases[i].collide)
                         fail_msg("%s and %s are%s to collide", cases[i].a, cases[i].b, cases[i].collide ? "" : " not");
-                assert_int_equal(mirror_names_collide(cases[i].b, cases[i].a), cases[i].collide);
+                assert_int_equal(mirror_names_compare_folded(cases[i].b, cases[i].a), -order);
         }
+}
+
+/* Sorted, those that collide lie side by side. */
+static void test_folded_order(void **state) {
+        static const char *const names[] = { "", "a", "AB", "b", "\xc3\x84", "\xc3\xa5", "\xe2\x84\xab\xff", "\xf0\x90\x90\xa8", "\x80", "\xff" };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(names); i++)
+                for (size_t j = 0; j < ELEMENTS(names); j++)
+                        assert_int_equal(mirror_names_compare_folded(names[i], names[j]), i < j ? -1 : i > j);
 }
 
 /* Whatever locale the program has. */
@@ -237,6 +250,7 @@ int main(void) {
                 cmocka_unit_test(test_temporary_names_are_known),
                 cmocka_unit_test(test_other_names_are_not_temporary),
                 cmocka_unit_test(test_links),
+                cmocka_unit_test(test_folded_order),
                 cmocka_unit_test(test_collisions),
         };
 

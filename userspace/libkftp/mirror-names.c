@@ -149,39 +149,18 @@ static uint32_t fold(uint32_t c) {
         return towlower_l(towupper_l(c, unicode), unicode);
 }
 
-/* The character at *p, folded, and on to the next one. Bytes of what is no UTF-8 are equal to themselves alone. */
-static uint32_t next_folded(const char **p, bool ascii) {
+/* The character at *p, folded, and on to the next one. A byte that is part of none is beyond all of them. */
+static uint32_t next_folded(const char **p) {
         uint32_t c = (uint8_t) **p;
-        size_t n = ascii ? 0 : kftp_utf8_decode((const uint8_t *) *p, strnlen(*p, 4), &c);
+        size_t n = kftp_utf8_decode((const uint8_t *) *p, strnlen(*p, 4), &c);
 
         *p += MAX2(n, 1U);
-        return n == 0 && c >= 0x80 ? 0x110000 + c : fold(c);
-}
-
-static bool is_utf8(const char *text) {
-        size_t n = strlen(text);
-        uint32_t c;
-
-        for (size_t length; n > 0; text += length, n -= length) {
-                length = kftp_utf8_decode((const uint8_t *) text, n, &c);
-                if (length == 0)
-                        return false;
-        }
-        return true;
-}
-
-bool mirror_names_collide(const char *a, const char *b) {
-        bool ascii = !is_utf8(a) || !is_utf8(b);
-
-        while (*a && *b)
-                if (next_folded(&a, ascii) != next_folded(&b, ascii))
-                        return false;
-        return !*a && !*b;
+        return n == 0 ? 0x110000 + c : fold(c);
 }
 
 int mirror_names_compare_folded(const char *a, const char *b) {
         while (*a && *b) {
-                uint32_t x = next_folded(&a, false), y = next_folded(&b, false);
+                uint32_t x = next_folded(&a), y = next_folded(&b);
 
                 if (x != y)
                         return x < y ? -1 : 1;

@@ -19,8 +19,8 @@ bool mirror_name_is_temporary(const char *name);
  */
 const char *mirror_link_refusal(const char *path, const char *target);
 
-/* Whether a server that does not tell upper from lower case takes the two names for one: by the letters of Unicode's simple
- * case folding, by ASCII's if they are not UTF-8. */
-bool mirror_names_collide(const char *a, const char *b);
-/* An order in which such names lie beside each other: 0 if they collide. */
+/*
+ * 0 if a server that does not tell upper from lower case takes the two names for one, by Unicode's simple case folding;
+ * bytes that are no UTF-8 are equal to themselves alone. Else in an order in which such names lie beside each other.
+ */
 int mirror_names_compare_folded(const char *a, const char *b);
