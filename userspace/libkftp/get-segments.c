@@ -308,6 +308,8 @@ static int run(Download *d, const char *dest, unsigned segments, uint64_t segmen
                 return r;
         directory_fd = open_directory(names.directory, &ret->failure);
         r = directory_fd < 0 ? directory_fd : fetch_into(d, dest, &names, directory_fd, segments, segment_size, ret);
+        if (!ret->local)
+                ret->local = kftp_path_join(names.directory, names.final);
         kftp_names_done(&names);
         return r;
 }

@@ -297,13 +297,18 @@ static int work(KftpConnection *c, void *userdata, KftpFailure *f) {
         return r;
 }
 
+/* Which failure is that of the file: that it cannot be written, that it is not wanted any more, else the first one. */
+static unsigned rank(enum kftp_class class) {
+        return class == KFTP_CLASS_LOCAL ? 3 : class == KFTP_CLASS_INTERRUPTED ? 2 : class != KFTP_CLASS_OK;
+}
+
 /* With the lock. */
 static void note_end(KftpSegments *s, const KftpClient *c, unsigned attempts, int r, const KftpFailure *f) {
         s->result.attempts = MAX2(s->result.attempts, attempts);
         if (r >= 0)
                 return;
         s->failed = c;
-        if (s->failure.class != KFTP_CLASS_OK)
+        if (rank(f->class) <= rank(s->failure.class))
                 return;
         kftp_failure_set(&s->failure, f->class, f->error, f->transient, "%s", strempty(f->text));
         s->failure.reply = f->reply;

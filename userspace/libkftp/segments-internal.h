@@ -34,7 +34,7 @@ struct KftpSegments {
         bool changed;                   /* the remote file is another one now */
         bool no_restart;                /* the server cannot begin in the middle */
         bool stopped;                   /* the local file cannot be written to */
-        KftpFailure failure;            /* of the first client that failed */
+        KftpFailure failure;            /* of the clients' failures the one that tells most */
         const KftpClient *failed;       /* the last one */
         KftpResult result;              /* what was learnt on the way: addresses, the last reply */
 };
