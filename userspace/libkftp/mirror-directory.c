@@ -90,6 +90,9 @@ static int scan_local(MirrorSession *s, MirrorDirectory *d, MirrorList *ret, Kft
         r = mirror_local_scan(&m->local, d->path, fd, ret, f);
         if (r >= 0)
                 mirror_list_sort(ret);
+        /* What is found here is about to be removed there: it has to survive a power cut. EINVAL: there is nothing to sync. */
+        if (r >= 0 && m->options->move && !m->options->upload && !m->options->dry_run && fsync(fd) < 0 && errno != EINVAL)
+                r = kftp_failure_local(f, -errno, "cannot sync the directory %s", d->path);
         return r;
 }
 

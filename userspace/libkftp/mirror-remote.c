@@ -2,6 +2,7 @@
 /* The server's side of a mirror: its listings, and what is asked and changed there besides files. */
 
 #include "failure.h"
+#include "mirror-names.h"
 #include "mirror.h"
 #include "put.h"
 #include "remote.h"
@@ -60,6 +61,13 @@ static void check_whole(MirrorSession *s, MirrorDirectory *d, const KftpListing 
         mirror_report_failure(s, KFTP_MIRROR_LIST, d->path, NULL, &f);
 }
 
+static bool has_parts(const MirrorList *l) {
+        for (size_t i = 0; i < l->n; i++)
+                if (mirror_name_is_temporary(l->entries[i].name))
+                        return true;
+        return false;
+}
+
 static int fetch_listing(MirrorSession *s, MirrorDirectory *d, char *path, MirrorList *ret, KftpFailure *f) {
         KftpUrl url = mirror_url(s->mirror, path);
         KftpListing listing;
@@ -74,6 +82,7 @@ static int fetch_listing(MirrorSession *s, MirrorDirectory *d, char *path, Mirro
                 d->utc = listing.utc || !listing.format;
                 d->nameless = tells_names_only(&listing);
                 check_whole(s, d, &listing);
+                d->no_parts = !d->incomplete && !has_parts(ret);
         }
         kftp_listing_done(&listing);
         mirror_list_sort(ret);

@@ -115,6 +115,7 @@ static KftpFetch make_fetch(const Mirror *m, const MirrorItem *item, const Place
                 .set_mtime = !m->options->no_times,
                 .mode = m->options->permissions ? e->mode : KFTP_MODE_UNKNOWN,
                 .must_be_new = !item->target,
+                .durable = m->options->move,
         };
 }
 
@@ -240,6 +241,8 @@ int mirror_put(MirrorSession *s, MirrorItem *item, KftpFailure *f) {
         _cleanup_close_ int fd = -1;
         KftpPutOptions put = {
                 .file = true,
+                .absent = !item->target && !item->directory->remembered && !item->directory->incomplete,
+                .no_part = item->directory->no_parts || item->directory->empty_target,
                 .has_source_fd = true,
                 .mtime = !m->options->no_times,
                 .has_mode = m->options->permissions && e->mode != KFTP_MODE_UNKNOWN,

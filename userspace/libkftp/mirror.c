@@ -37,6 +37,8 @@ static int open_local(Mirror *m, const char *path, KftpFailure *f) {
 
         m->local.follow = o->upload && o->symlinks != KFTP_SYMLINKS_SKIP;
         m->local.follow_out = o->upload && o->symlinks == KFTP_SYMLINKS_FOLLOW;
+        m->local.durable = o->move && !o->upload;
+        m->made_root = !o->upload && !o->dry_run && access(path, F_OK) < 0;
         r = mirror_local_open(&m->local, path, !o->upload && !o->dry_run, f);
         if (r != -ENOENT || o->upload || !o->dry_run)
                 return r;
@@ -138,6 +140,10 @@ static int conclude(Mirror *m) {
 
 static void mirror_done(Mirror *m) {
         bool whole = m->done && !m->stopping;
+
+        /* The source was not there, or the server. It has to be empty for that. */
+        if (m->made_root && m->result->directories == 0 && m->local.root)
+                (void) rmdir(m->local.root);
 
         mirror_free_items(m);
         mirror_state_close(m->state, whole);

@@ -78,6 +78,7 @@ struct MirrorDirectory {
         bool remembered;                /* the server's listing is that of an earlier run */
         bool nameless;                  /* the server's listing tells nothing but names */
         bool incomplete;                /* what is in the source is not known for sure */
+        bool no_parts;                  /* of earlier uploads are there, as a listing of this run tells */
 
         unsigned pending;               /* items and directories below that are not done, its own item included */
         bool failed;                    /* something in it has */
@@ -111,6 +112,7 @@ struct Mirror {
         const KftpOptions *session_options;
         KftpUrl url;                    /* agrees with the mode of TLS; its strings are the caller's */
         MirrorLocal local;
+        bool made_root;                 /* the local one was not there */
         bool no_local_root;             /* of a dry run: it would be made */
         MirrorState *state;             /* NULL: none */
         int64_t now;                    /* seconds since 1970, when it began */
