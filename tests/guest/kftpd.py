@@ -50,7 +50,10 @@ class Journal:
 
     def wait_for(self, job, **fields):
         """The first such record."""
-        return wait_until(lambda: self.of(job, **fields), f"{job}: no record with {fields} among {self.of(job)}")[0]
+        try:
+            return wait_until(lambda: self.of(job, **fields), "")[0]
+        except AssertionError:
+            raise AssertionError(f"{job}: no record with {fields} among {self.of(job)}") from None
 
     def close(self):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
