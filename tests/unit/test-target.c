@@ -143,6 +143,8 @@ static int check_source_as_nobody(void) {
                 return 1;
         if (!tree_says(path("/dir"), ": type \"chown ") || !tree_says(path("/dir/new"), ": type \"chown "))
                 return 2;
+        if (!source_says("/root/none", false, "ProtectHome=") || source_says(path("/none"), true, "ProtectHome=read-only"))
+                return 5;
         if (seteuid(0) < 0 || chmod(path("/dir"), 0700) < 0 || seteuid(NOBODY) < 0)
                 return 3;
         return source_says(path("/dir"), false, "cannot read ") && source_says(path("/dir"), false, ": type \"setfacl -R -m u:") ? 0 : 4;

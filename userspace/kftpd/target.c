@@ -71,6 +71,11 @@ static char *explain(const char *directory, int error) {
         return n < 0 ? NULL : text;
 }
 
+/* Where the unit's ProtectHome= shows nothing. */
+static bool is_of_home(const char *directory) {
+        return startswith(directory, "/home/") || startswith(directory, "/root/") || startswith(directory, "/run/user/");
+}
+
 /* Of what is missing to read it. */
 static char *explain_source(const char *directory, int error) {
         _cleanup_free_ char *user = user_name();
@@ -83,8 +88,9 @@ static char *explain_source(const char *directory, int error) {
                 n = asprintf(&text, "the directory %s does not exist, or is hidden from the service (ProtectHome=)", directory);
         else if (error == EACCES)
                 n = asprintf(&text,
-                             "user %s cannot read %s: type \"setfacl -R -m u:%s:rX %s\", then \"systemctl reload kftpd\"",
-                             user, directory, user, directory);
+                             "user %s cannot read %s: type \"setfacl -R -m u:%s:rX %s\", then \"systemctl reload kftpd\"%s",
+                             user, directory, user, directory,
+                             is_of_home(directory) ? "; the service sees home directories only if its unit says ProtectHome=read-only, too" : "");
         else
                 n = asprintf(&text, "the service cannot read %s: %s", directory, strerror(error));
         return n < 0 ? NULL : text;
