@@ -68,12 +68,31 @@ static void transfer(const Pair *p) {
                 push(p, upload ? MIRROR_ITEM_PUT : MIRROR_ITEM_GET);
 }
 
+/* With newer, what is not newer counts as unchanged, and need not be the same for that. */
+static bool is_same(const Pair *p) {
+        MirrorRules rules = mirror_rules(p->mirror, p->directory);
+        const char *why;
+        MirrorVerdict v;
+
+        if (!rules.newer)
+                return true;
+        rules.newer = false;
+        v = mirror_compare(&rules, p->source, p->target, &why);
+        return v == MIRROR_SAME || v == MIRROR_SET;
+}
+
 static void unchanged(const Pair *p) {
         pthread_mutex_lock(&p->mirror->lock);
         p->mirror->result->unchanged++;
         pthread_mutex_unlock(&p->mirror->lock);
-        if (p->mirror->options->move)
+        if (!p->mirror->options->move)
+                return;
+        if (is_same(p)) {
                 push(p, MIRROR_ITEM_MOVE);
+                return;
+        }
+        mirror_keep(p->mirror, p->directory);
+        mirror_note(p->session, "%s: not newer than the target's, and not known to be the same: it stays", p->path);
 }
 
 static void make_link(const Pair *p) {

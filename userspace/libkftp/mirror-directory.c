@@ -75,6 +75,8 @@ MirrorRules mirror_rules(Mirror *m, const MirrorDirectory *d) {
         rules = m->rules;
         pthread_mutex_unlock(&m->lock);
         rules.zoneless = !d->utc;
+        /* That sizes agree and times cannot is not enough to remove a file from the source. */
+        rules.forgetful = rules.forgetful && !m->options->move;
         return rules;
 }
 
@@ -266,7 +268,8 @@ bool mirror_is_forgotten(MirrorSession *s, MirrorDirectory *d, const MirrorEntry
         pthread_mutex_lock(&m->lock);
         known = m->keeps_times || m->rules.forgetful;
         pthread_mutex_unlock(&m->lock);
-        if (!remote || known || source->type != KFTP_ENTRY_FILE || source->size != target->size || source->mtime > target_mtime || m->options->dry_run)
+        if (!remote || known || source->type != KFTP_ENTRY_FILE || source->size != target->size || source->mtime > target_mtime
+            || m->options->dry_run || m->options->move)
                 return false;
         keeps = mirror_remote_keeps_times(s, remote);
         pthread_mutex_lock(&m->lock);

@@ -4,6 +4,9 @@
  * directory behind, and the directory gets its own time and permissions, which changes in it would have spoilt.
  */
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "failure.h"
 #include "mirror-filter.h"
 #include "mirror-names.h"
@@ -12,18 +15,32 @@
 
 /* ---- Removing -------------------------------------------------------------------------------- */
 
-/* On the side of the target, or, with source, on that of the source. */
-static int remove_path(MirrorSession *s, const MirrorDirectory *parent, const char *path, bool source, bool directory, KftpFailure *f) {
+/* What was written to after it was listed is not what has arrived, or not all of it. A link that was followed is no more than a link. */
+static int check_unchanged(int directory_fd, const char *path, const MirrorEntry *e, KftpFailure *f) {
+        struct stat st;
+
+        if (e->type != KFTP_ENTRY_FILE || e->link || fstatat(directory_fd, e->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return 0;
+        if (S_ISREG(st.st_mode) && (uint64_t) st.st_size == e->size && st.st_mtim.tv_sec == e->mtime)
+                return 0;
+        return kftp_failure_set(f, KFTP_CLASS_LOCAL, -ESTALE, true, "%s stays: it was changed while the mirror ran; the next run moves it", path);
+}
+
+/* On the side of the target, or, with source, on that of the source. e: as it was listed; NULL for directories. */
+static int remove_path(MirrorSession *s, const MirrorDirectory *parent, const char *path, bool source, bool directory, const MirrorEntry *e, KftpFailure *f) {
         Mirror *m = s->mirror;
         _cleanup_free_ char *remote = mirror_path_there(m, path);
         _cleanup_close_ int fd = -1;
+        int r;
 
         if (!remote)
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
         if (m->options->upload != source)
                 return mirror_remote_remove(s, remote, directory, f);
-        fd = mirror_local_directory(&m->local, parent->path, f);
-        return fd < 0 ? fd : mirror_local_remove(&m->local, fd, path, directory, f);
+        r = fd = mirror_local_directory(&m->local, parent->path, f);
+        if (r >= 0 && source && e)
+                r = check_unchanged(fd, path, e, f);
+        return r < 0 ? r : mirror_local_remove(&m->local, fd, path, directory, f);
 }
 
 static void fail(MirrorSession *s, MirrorDirectory *d, enum kftp_mirror_action action, const char *path, const MirrorEntry *e, KftpFailure *f) {
@@ -40,10 +57,15 @@ void mirror_move(MirrorSession *s, MirrorDirectory *d, const MirrorEntry *source
 
         if (!s->mirror->options->move)
                 return;
+        /* Behind a link that was followed lies what is elsewhere, or is not even of this tree. */
+        if (d->links > 0) {
+                mirror_keep(s->mirror, d);
+                return;
+        }
         path = mirror_path(d, source->name);
         if (s->mirror->options->dry_run)
                 mirror_report(s, &(MirrorNews) { .action = KFTP_MIRROR_MOVED, .planned = true, .path = strempty(path), .entry = source });
-        else if (!path || remove_path(s, d, path, true, false, &f) < 0)
+        else if (!path || remove_path(s, d, path, true, false, source, &f) < 0)
                 fail(s, d, KFTP_MIRROR_MOVED, strempty(path), source, &f);
         else
                 mirror_report(s, &(MirrorNews) { .action = KFTP_MIRROR_MOVED, .path = path, .entry = source });
@@ -108,7 +130,7 @@ static void delete_file(MirrorSession *s, MirrorDirectory *d, const MirrorEntry 
         _cleanup_free_ char *path = mirror_path(d, e->name);
         KftpFailure f = {};
 
-        if (!dry && (!path || remove_path(s, d, path, false, false, &f) < 0))
+        if (!dry && (!path || remove_path(s, d, path, false, false, e, &f) < 0))
                 fail(s, d, KFTP_MIRROR_DELETE, strempty(path), e, &f);
         else
                 mirror_report(s, &(MirrorNews) { .action = KFTP_MIRROR_DELETE, .planned = dry, .path = strempty(path), .entry = e });
@@ -137,7 +159,7 @@ static void remove_emptied(MirrorSession *s, MirrorDirectory *d) {
 
         if (d->failed || d->kept)
                 return;
-        if (!dry && remove_path(s, d->parent, d->path, false, true, &f) < 0) {
+        if (!dry && remove_path(s, d->parent, d->path, false, true, NULL, &f) < 0) {
                 fail(s, d, KFTP_MIRROR_RMDIR, d->path, NULL, &f);
                 return;
         }
@@ -156,9 +178,11 @@ static void report_not_replaced(MirrorSession *s, MirrorDirectory *d) {
 static void remove_moved(MirrorSession *s, MirrorDirectory *d) {
         KftpFailure f = {};
 
+        if (d->links > 0)
+                mirror_keep(s->mirror, d);
         if (!d->parent || d->failed || d->kept || d->incomplete || s->mirror->options->dry_run)
                 return;
-        if (remove_path(s, d->parent, d->path, true, true, &f) < 0)
+        if (remove_path(s, d->parent, d->path, true, true, NULL, &f) < 0)
                 fail(s, d, KFTP_MIRROR_MOVED, d->path, NULL, &f);
 }
 

@@ -99,7 +99,8 @@ int mirror_list_remote(MirrorSession *s, MirrorDirectory *d, MirrorList *ret, Kf
 
         if (!path)
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
-        if (m->state && mirror_state_find(m->state, d->path, d->remote_mtime, d->remote_precision, ret, &d->utc) > 0) {
+        /* What was written in place meanwhile is not there: nothing may be removed from the source because of it. */
+        if (m->state && !m->options->move && mirror_state_find(m->state, d->path, d->remote_mtime, d->remote_precision, ret, &d->utc) > 0) {
                 d->remembered = true;
                 return 0;
         }

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a mirror must not remove, and what must not keep it from ending: by a server that does as the test says."""
+import calendar
+import os
+import re
+import signal
+
+import pytest
+
+from mirrors import write
+from servers.scripted import FEATURES, ScriptedServer
+from support import wait_until
+
+#: what the server says of each file that it is told nothing else of
+TIME = calendar.timegm((2026, 1, 2, 3, 4, 5))
+MLSD = (*FEATURES, "MLST type*;size*;modify*;", "MFMT")
+
+
+@pytest.fixture
+def here(target):
+    return target / "here"
+
+
+def run(kftp, source, target, *options, status=0):
+    done = kftp.verb("mirror", "--json", *options, source, target)
+    assert done.status == status, f"exit status {done.status}: {done.stderr}\n{done.stdout}"
+    return done
+
+
+# ---- the source of a move
+
+def test_newer_does_not_remove_what_is_another_file(kftp, here):
+    """A target that is newer is left as it is, and is no copy of the source."""
+    write(here, {"newer": b"another one"}, TIME + 100)
+    write(here, {"same": b"same"}, TIME)
+    with ScriptedServer({"newer": b"source", "same": b"same"}, features=MLSD) as server:
+        run(kftp, server.url(), here, "--move", "--newer")
+        assert server.files == {"newer": b"source"}
+    assert (here / "newer").read_bytes() == b"another one"
+
+
+def test_what_changes_while_it_is_sent_stays(kftp, here):
+    """Its end has not arrived."""
+    write(here, {"log": b"begin", "whole": b"whole"})
+
+    def rename(session, argument):
+        if argument.endswith("log"):
+            with open(here / "log", "ab") as file:
+                file.write(b", and end")
+        session.RNTO(argument)
+
+    with ScriptedServer(features=MLSD, replies={"RNTO": rename}) as server:
+        done = run(kftp, here, server.url(), "--move", status=3)
+        assert server.files == {"log": b"begin", "whole": b"whole"}
+    assert {path.name: path.read_bytes() for path in here.iterdir()} == {"log": b"begin, and end"}
+    assert re.search(r"log stays: it was changed", done.stdout)
+
+
+def test_what_lies_behind_a_link_stays(kftp, here, target):
+    """Out of the tree there is nothing to be removed, whatever is followed."""
+    write(target, {"outside/file": b"file", "outside/empty": None, "here/own": b"own"})
+    (here / "link").symlink_to("../outside")
+    with ScriptedServer(features=MLSD) as server:
+        run(kftp, here, server.url(), "--move", "--symlinks=follow")
+        assert server.files == {"link/file": b"file", "own": b"own"}
+    assert (target / "outside/file").read_bytes() == b"file" and (target / "outside/empty").is_dir()
+    assert os.listdir(here) == ["link"]
+
+
+def test_same_size_on_a_server_that_keeps_no_times_is_not_enough(kftp, here):
+    write(here, {"file": b"new"}, TIME - 100)
+    with ScriptedServer({"file": b"old"}, features=MLSD, replies={"MFMT": b"500 What?\r\n"}) as server:
+        run(kftp, here, server.url(), "--move")
+        assert server.files == {"file": b"new"}
+    assert not os.listdir(here)
+
+
+def test_a_listing_of_an_earlier_run_removes_nothing(kftp, here):
+    """A file may have been written in place since then, which its directory's time does not show."""
+    retrievals = [lambda session, name: session.RETR(name), lambda session, _: session.hang()]
+    with ScriptedServer({"sub/a": b"old", "sub/b": b"old"}, features=MLSD, replies={"RETR": retrievals}) as server:
+        running = kftp.start_verb("mirror", "--parallel=1", server.url(), here)
+        wait_until(lambda: server.verbs().count("RETR") == 2, "the second file is asked for")
+        running.signal(signal.SIGINT)
+        assert running.wait().status == 130
+        del server.replies["RETR"]
+        server.files["sub/a"], server.mtimes["sub/a"] = b"new", "20260203040506"
+        run(kftp, server.url(), here, "--move")
+        assert not server.files
+    assert (here / "sub/a").read_bytes() == b"new"
