@@ -88,3 +88,15 @@ def test_a_listing_of_an_earlier_run_removes_nothing(kftp, here):
         run(kftp, server.url(), here, "--move")
         assert not server.files
     assert (here / "sub/a").read_bytes() == b"new"
+
+
+# ---- what has to end
+
+def test_a_hash_and_a_time_are_asked_for_once(kftp, here):
+    """The hash says that it is the same, LIST's time says that it may not be: MDTM decides, and sets it."""
+    write(here, {"file": b"same"}, TIME + 5 * 86400)
+    with ScriptedServer({"file": b"same"}, features=(*FEATURES, "HASH SHA-256*")) as server:
+        done = run(kftp, server.url(), here, "--compare=hash")
+        assert server.verbs().count("HASH") == 1 and "RETR" not in server.verbs()
+    assert [e["action"] for e in done.json_lines] == ["set"]
+    assert (here / "file").stat().st_mtime == TIME

@@ -21,35 +21,22 @@ static const MirrorEntry *remote_entry(const Mirror *m, const MirrorItem *item) 
         return m->options->upload ? item->target : item->source;
 }
 
-/* *exact_source gets the source as it is known now. */
-static MirrorVerdict ask_time(MirrorSession *s, const MirrorItem *item, const char *remote, MirrorEntry *exact_source, const char **why, KftpFailure *f) {
+static int ask_time(MirrorSession *s, const MirrorItem *item, const char *remote, int64_t *ret, KftpFailure *f) {
         Mirror *m = s->mirror;
         const MirrorEntry *there = remote_entry(m, item);
-        int64_t exact = KFTP_MTIME_UNKNOWN;
-        MirrorRules rules;
-        MirrorVerdict v;
-        int r = mirror_remote_mtime(s, remote, &exact, f);
+        int r;
 
+        *ret = KFTP_MTIME_UNKNOWN;
+        r = mirror_remote_mtime(s, remote, ret, f);
         if (r < 0)
-                return MIRROR_IGNORE;
+                return r;
         pthread_mutex_lock(&m->lock);
         if (r == 0)
                 m->rules.timeless = true;
         else
-                mirror_clock_learn(&m->rules.clock, there->mtime, there->mtime_precision, exact);
+                mirror_clock_learn(&m->rules.clock, there->mtime, there->mtime_precision, *ret);
         pthread_mutex_unlock(&m->lock);
-        if (r > 0 && there == item->source) {
-                exact_source->mtime = exact;
-                exact_source->mtime_precision = 1;
-        }
-        rules = mirror_rules(m, item->directory);
-        v = mirror_compare_exact(&rules, item->source, item->target, exact, why);
-        if (v == MIRROR_TRANSFER && rules.upload && r > 0 && streq(strempty(*why), "time")
-            && mirror_is_forgotten(s, item->directory, item->source, item->target, exact)) {
-                rules = mirror_rules(m, item->directory);
-                v = mirror_compare_exact(&rules, item->source, item->target, exact, why);
-        }
-        return v;
+        return 0;
 }
 
 /* ---- Hashes ---------------------------------------------------------------------------------- */
@@ -76,45 +63,82 @@ static int compare_hash(KftpConnection *c, void *userdata, KftpFailure *f) {
         return h->differs ? 0 : r;
 }
 
-static MirrorVerdict ask_hash(MirrorSession *s, const MirrorItem *item, const char *path, const char *remote, const char **why, KftpFailure *f) {
+/* 1: it differs. */
+static int ask_hash(MirrorSession *s, const char *path, const char *remote, KftpFailure *f) {
         Mirror *m = s->mirror;
         _cleanup_free_ char *local = mirror_path_here(m, path);
         _cleanup_close_ int fd = mirror_local_file(&m->local, path, f);
         Hashing h = { .remote = remote, .local = strempty(local), .fd = fd };
-        MirrorRules rules = mirror_rules(m, item->directory);
+        int r = fd;
 
-        if (fd < 0 || kftp_client_do(s->client, &m->url, compare_hash, &h, NULL, f) < 0)
-                return MIRROR_IGNORE;
+        if (r >= 0)
+                r = kftp_client_do(s->client, &m->url, compare_hash, &h, NULL, f);
+        if (r < 0)
+                return r;
         kftp_failure_done(f);
-        if (h.differs) {
-                *why = "hash";
-                return MIRROR_TRANSFER;
+        return h.differs;
+}
+
+/* ---- Both ------------------------------------------------------------------------------------ */
+
+/*
+ * Each of the two is asked once, in the order in which they are needed: an answer that settles nothing would be asked for
+ * again without end. *exact gets the time if that was asked for.
+ */
+static MirrorVerdict ask(MirrorSession *s, const MirrorItem *item, const char *path, const char *remote, int64_t *exact, const char **why, KftpFailure *f) {
+        bool has_time = false, has_hash = false;
+
+        for (;;) {
+                /* What others have asked meanwhile may have settled it. */
+                MirrorRules rules = mirror_rules(s->mirror, item->directory);
+                MirrorVerdict v;
+                int r;
+
+                /* The content is the same; what the rest calls for is as if the hash had not been asked for. */
+                if (has_hash)
+                        rules.compare = KFTP_COMPARE_SIZE;
+                v = has_time ? mirror_compare_exact(&rules, item->source, item->target, *exact, why)
+                        : mirror_compare(&rules, item->source, item->target, why);
+                if (v == MIRROR_TRANSFER && rules.upload && *exact != KFTP_MTIME_UNKNOWN && streq(strempty(*why), "time")
+                    && mirror_is_forgotten(s, item->directory, item->source, item->target, *exact))
+                        continue;
+                if (v == MIRROR_ASK_TIME && !has_time) {
+                        r = ask_time(s, item, remote, exact, f);
+                        has_time = true;
+                } else if (v == MIRROR_ASK_HASH && !has_hash) {
+                        r = ask_hash(s, path, remote, f);
+                        has_hash = true;
+                        if (r > 0) {
+                                *why = "hash";
+                                return MIRROR_TRANSFER;
+                        }
+                } else
+                        return v;
+                if (r < 0)
+                        return MIRROR_IGNORE;
         }
-        /* The content is the same; what the rest calls for is as if it had not been asked for. */
-        rules.compare = KFTP_COMPARE_SIZE;
-        return mirror_compare(&rules, item->source, item->target, why);
 }
 
 void mirror_check(MirrorSession *s, MirrorItem *item) {
         Mirror *m = s->mirror;
         _cleanup_free_ char *path = mirror_path(item->directory, item->source->name);
         _cleanup_free_ char *remote = path ? mirror_path_there(m, path) : NULL;
-        MirrorRules rules = mirror_rules(m, item->directory);
+        int64_t exact = KFTP_MTIME_UNKNOWN;
         MirrorEntry source = *item->source;
         const char *why = item->why;
         KftpFailure f = {};
-        /* What others have asked meanwhile may have settled it. */
-        MirrorVerdict v = mirror_compare(&rules, item->source, item->target, &why);
+        MirrorVerdict v;
 
         if (!remote) {
                 kftp_failure_set(&f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
                 mirror_stop(m, &f);
                 return;
         }
-        if (v == MIRROR_ASK_TIME)
-                v = ask_time(s, item, remote, &source, &why, &f);
-        else if (v == MIRROR_ASK_HASH)
-                v = ask_hash(s, item, path, remote, &why, &f);
+        v = ask(s, item, path, remote, &exact, &why, &f);
+        if (exact != KFTP_MTIME_UNKNOWN && !m->options->upload) {
+                source.mtime = exact;
+                source.mtime_precision = 1;
+        }
         if (f.class != KFTP_CLASS_OK)
                 fail(s, item, m->options->upload ? KFTP_MIRROR_PUT : KFTP_MIRROR_GET, path, &f);
         else
