@@ -85,7 +85,8 @@ void mirror_push(Mirror *m, MirrorItem *item) {
         /* A directory came into being with one. */
         if (item->kind != MIRROR_ITEM_DIRECTORY && item->kind != MIRROR_ITEM_SEGMENTS)
                 item->directory->pending++;
-        m->progress.bytes_left += known_size(item);
+        item->left = known_size(item);
+        m->progress.bytes_left += item->left;
         enqueue(m, item, false);
         pthread_mutex_unlock(&m->lock);
 }
@@ -94,6 +95,8 @@ void mirror_give_back(Mirror *m, MirrorItem *item) {
         pthread_mutex_lock(&m->lock);
         m->active--;
         m->listing -= item->kind == MIRROR_ITEM_DIRECTORY;
+        m->progress.bytes_left += known_size(item) - item->left;
+        item->left = known_size(item);
         enqueue(m, item, true);
         pthread_mutex_unlock(&m->lock);
 }

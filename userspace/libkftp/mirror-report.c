@@ -165,6 +165,7 @@ void mirror_show(MirrorSession *s, bool listing, const char *path) {
                 .progress.total = KFTP_SIZE_UNKNOWN,
         };
         s->counted = 0;
+        s->left = NULL;
 }
 
 static void take_snapshot(Mirror *m, KftpMirrorProgress *p, KftpMirrorSession *sessions) {
@@ -203,6 +204,16 @@ void mirror_tell_progress(Mirror *m) {
                 free(sessions[i].path);
 }
 
+/* What is moved twice, and what a file has grown by, was never left. */
+static void take_off(MirrorSession *s, uint64_t moved) {
+        uint64_t n = s->left ? MIN2(*s->left, moved) : 0;
+
+        if (n == 0)
+                return;
+        *s->left -= n;
+        s->mirror->progress.bytes_left -= n;
+}
+
 /* Bytes that were there before are not moved; those that an attempt has lost are not taken back. */
 void mirror_note_progress(MirrorSession *s, const KftpProgress *p) {
         Mirror *m = s->mirror;
@@ -211,7 +222,7 @@ void mirror_note_progress(MirrorSession *s, const KftpProgress *p) {
         pthread_mutex_lock(&m->lock);
         if (moved > s->counted && !m->shown[s->number - 1].listing) {
                 m->progress.bytes += moved - s->counted;
-                m->progress.bytes_left -= MIN2(m->progress.bytes_left, moved - s->counted);
+                take_off(s, moved - s->counted);
                 m->result->bytes += moved - s->counted;
         }
         s->counted = moved;

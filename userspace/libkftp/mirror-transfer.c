@@ -36,9 +36,16 @@ static int find_places(MirrorSession *s, const MirrorItem *item, Places *ret, Kf
         return ret->directory_fd < 0 ? ret->directory_fd : 0;
 }
 
-static void show(MirrorSession *s, const char *path) {
+static void show(MirrorSession *s, MirrorItem *item, const char *path) {
         pthread_mutex_lock(&s->mirror->lock);
         mirror_show(s, false, path);
+        s->left = &item->left;
+        pthread_mutex_unlock(&s->mirror->lock);
+}
+
+static void show_nothing(MirrorSession *s) {
+        pthread_mutex_lock(&s->mirror->lock);
+        mirror_show(s, false, NULL);
         pthread_mutex_unlock(&s->mirror->lock);
 }
 
@@ -49,9 +56,8 @@ static bool is_large(const Mirror *m, const MirrorEntry *e) {
 }
 
 /* What the file was listed with does not count as left any more; of what has moved not all need have been told. */
-static void count_off(MirrorSession *s, const MirrorItem *item, const KftpResult *result) {
+static void count_off(MirrorSession *s, MirrorItem *item, const KftpResult *result) {
         Mirror *m = s->mirror;
-        uint64_t size = item->source->size;
         uint64_t moved = result->failure.class == KFTP_CLASS_OK ? result->bytes - MIN2(result->bytes, result->resumed_from) : 0;
 
         pthread_mutex_lock(&m->lock);
@@ -59,9 +65,10 @@ static void count_off(MirrorSession *s, const MirrorItem *item, const KftpResult
                 m->progress.bytes += moved - s->counted;
                 m->result->bytes += moved - s->counted;
         }
-        if (size != KFTP_SIZE_UNKNOWN && size > s->counted)
-                m->progress.bytes_left -= MIN2(m->progress.bytes_left, size - s->counted);
+        m->progress.bytes_left -= item->left;
+        item->left = 0;
         s->counted = 0;
+        s->left = NULL;
         pthread_mutex_unlock(&m->lock);
 }
 
@@ -76,6 +83,8 @@ static int conclude(MirrorSession *s, MirrorItem *item, enum kftp_mirror_action 
                 *f = *own;
                 *own = (KftpFailure) {};
                 kftp_result_done(result);
+                /* Another session may have it from now on. */
+                show_nothing(s);
                 return r;
         }
         count_off(s, item, result);
@@ -133,6 +142,10 @@ void mirror_join(MirrorSession *s, MirrorItem *item) {
         Mirror *m = s->mirror;
         KftpFailure f = {};
 
+        pthread_mutex_lock(&m->lock);
+        mirror_show(s, false, NULL);
+        s->left = large->left;
+        pthread_mutex_unlock(&m->lock);
         /* What it could not do is told at the end, if it is still missing then. */
         (void) kftp_segments_fetch(large->segments, s->client, &f);
         kftp_failure_done(&f);
@@ -181,7 +194,7 @@ static int collided(const MirrorItem *item, KftpResult *result, int r) {
 /* 1: done, or failed, as result says. 0: it has to be fetched whole. */
 static int get_large(MirrorSession *s, MirrorItem *item, const KftpUrl *url, const KftpFetch *fetch, KftpResult *result) {
         const KftpMirrorOptions *o = s->mirror->options;
-        MirrorLarge large = { .idle = PTHREAD_COND_INITIALIZER };
+        MirrorLarge large = { .left = &item->left, .idle = PTHREAD_COND_INITIALIZER };
         int r;
 
         r = kftp_segments_open(&large.segments, s->client, url, fetch, o->segments, o->segment_size, &result->failure);
@@ -209,7 +222,7 @@ int mirror_get(MirrorSession *s, MirrorItem *item, KftpFailure *f) {
         if (r >= 0) {
                 fetch = make_fetch(m, item, &p);
                 url = mirror_url(m, p.remote);
-                show(s, p.path);
+                show(s, item, p.path);
                 if (!is_large(m, item->source) || get_large(s, item, &url, &fetch, &result) == 0)
                         (void) collided(item, &result, kftp_client_fetch(s->client, &url, &fetch, &result));
                 learn(m, item, result.mtime);
@@ -259,7 +272,7 @@ int mirror_put(MirrorSession *s, MirrorItem *item, KftpFailure *f) {
         if (local) {
                 KftpUrl url = mirror_url(m, p.remote);
 
-                show(s, p.path);
+                show(s, item, p.path);
                 (void) kftp_client_put(s->client, local, &url, &put, &result);
                 forgive(s, &result);
         } else if (r >= 0)

@@ -41,6 +41,7 @@ enum mirror_item_kind {
 /* A large file that several sessions fetch. */
 typedef struct MirrorLarge {
         KftpSegments *segments;
+        uint64_t *left;                 /* of its item */
         unsigned fetching;              /* sessions that have joined in */
         pthread_cond_t idle;            /* there is none any more */
 } MirrorLarge;
@@ -53,6 +54,7 @@ struct MirrorItem {
         const MirrorEntry *target;      /* NULL: not there */
         const char *why;
         MirrorLarge *large;             /* SEGMENTS: of another session's item */
+        uint64_t left;                  /* how much of the bytes left is this one's */
         bool ambiguous;                 /* of a PUT: the server may take its name for another one */
         bool begun;                     /* of a directory: items point into its lists, so it cannot be begun anew */
 };
@@ -105,6 +107,7 @@ struct MirrorSession {
         KftpControl *control;
         KftpClient *client;             /* the thread's own */
         uint64_t counted;               /* bytes of its transfer under way that are in the totals */
+        uint64_t *left;                 /* of the item that they belong to; NULL: of none */
 };
 
 struct Mirror {
