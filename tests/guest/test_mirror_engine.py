@@ -100,3 +100,17 @@ def test_a_hash_and_a_time_are_asked_for_once(kftp, here):
         assert server.verbs().count("HASH") == 1 and "RETR" not in server.verbs()
     assert [e["action"] for e in done.json_lines] == ["set"]
     assert (here / "file").stat().st_mtime == TIME
+
+
+def test_a_session_that_gets_no_connection_does_not_try_for_each_thing(kftp, here):
+    """Each of them would fail alike, after all its retries."""
+    write(here, {f"{i}": None for i in range(20)})
+
+    def vanish(session, _):
+        session.server.replies[""] = lambda session, _: session.reset()
+        session.reset()
+
+    with ScriptedServer(features=MLSD, replies={"MKD": vanish}) as server:
+        done = kftp.verb("mirror", "--parallel=1", here, server.url())
+        assert done.status not in (0, 3), done.stderr
+        assert len(server.sessions) <= 4

@@ -22,6 +22,7 @@ static void report(const Pair *p, enum kftp_mirror_action action, bool planned) 
 
 static void fail(const Pair *p, enum kftp_mirror_action action, KftpFailure *f) {
         mirror_fail(p->mirror, p->directory);
+        (void) mirror_is_lost(p->session, f);
         if (mirror_is_fatal(f))
                 mirror_stop(p->mirror, f);
         else

@@ -7,12 +7,18 @@
 #include "util.h"
 #include "verify.h"
 
-static void fail(MirrorSession *s, MirrorItem *item, enum kftp_mirror_action action, const char *path, KftpFailure *f) {
+/* -errno with *f: for another session. */
+static int fail(MirrorSession *s, MirrorItem *item, enum kftp_mirror_action action, const char *path, KftpFailure *own, KftpFailure *f) {
+        if (mirror_is_for_others(s, item, own)) {
+                *f = *own;
+                return own->error < 0 ? own->error : -EIO;
+        }
         mirror_fail(s->mirror, item->directory);
-        if (mirror_is_fatal(f))
-                mirror_stop(s->mirror, f);
+        if (mirror_is_fatal(own))
+                mirror_stop(s->mirror, own);
         else
-                mirror_report_failure(s, action, path, item->source, f);
+                mirror_report_failure(s, action, path, item->source, own);
+        return 0;
 }
 
 /* ---- Times ----------------------------------------------------------------------------------- */
@@ -119,7 +125,7 @@ static MirrorVerdict ask(MirrorSession *s, const MirrorItem *item, const char *p
         }
 }
 
-void mirror_check(MirrorSession *s, MirrorItem *item) {
+int mirror_check(MirrorSession *s, MirrorItem *item, KftpFailure *ret) {
         Mirror *m = s->mirror;
         _cleanup_free_ char *path = mirror_path(item->directory, item->source->name);
         _cleanup_free_ char *remote = path ? mirror_path_there(m, path) : NULL;
@@ -132,7 +138,7 @@ void mirror_check(MirrorSession *s, MirrorItem *item) {
         if (!remote) {
                 kftp_failure_set(&f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
                 mirror_stop(m, &f);
-                return;
+                return 0;
         }
         v = ask(s, item, path, remote, &exact, &why, &f);
         if (exact != KFTP_MTIME_UNKNOWN && !m->options->upload) {
@@ -140,15 +146,15 @@ void mirror_check(MirrorSession *s, MirrorItem *item) {
                 source.mtime_precision = 1;
         }
         if (f.class != KFTP_CLASS_OK)
-                fail(s, item, m->options->upload ? KFTP_MIRROR_PUT : KFTP_MIRROR_GET, path, &f);
-        else
-                /* What becomes an item outlives this, and asks the server itself. */
-                mirror_act(s, item->directory, v == MIRROR_SET && !m->options->upload ? &source : item->source, item->target, v, why);
+                return fail(s, item, m->options->upload ? KFTP_MIRROR_PUT : KFTP_MIRROR_GET, path, &f, ret);
+        /* What becomes an item outlives this, and asks the server itself. */
+        mirror_act(s, item->directory, v == MIRROR_SET && !m->options->upload ? &source : item->source, item->target, v, why);
+        return 0;
 }
 
 /* ---- Setting --------------------------------------------------------------------------------- */
 
-void mirror_set(MirrorSession *s, MirrorItem *item) {
+int mirror_set(MirrorSession *s, MirrorItem *item, KftpFailure *ret) {
         Mirror *m = s->mirror;
         const KftpMirrorOptions *o = m->options;
         _cleanup_free_ char *path = mirror_path(item->directory, item->source->name);
@@ -159,10 +165,9 @@ void mirror_set(MirrorSession *s, MirrorItem *item) {
         if (remote)
                 r = mirror_remote_set(s, remote, o->no_times || m->rules.forgetful ? KFTP_MTIME_UNKNOWN : item->source->mtime,
                                       o->permissions ? item->source->mode : KFTP_MODE_UNKNOWN, &f);
-        if (r < 0) {
-                fail(s, item, KFTP_MIRROR_SET, strempty(path), &f);
-                return;
-        }
+        if (r < 0)
+                return fail(s, item, KFTP_MIRROR_SET, strempty(path), &f, ret);
         mirror_report(s, &(MirrorNews) { .action = KFTP_MIRROR_SET, .path = path, .why = item->why, .entry = item->source });
         mirror_move(s, item->directory, item->source);
+        return 0;
 }

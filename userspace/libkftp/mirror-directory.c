@@ -317,11 +317,24 @@ static int walk(MirrorSession *s, MirrorDirectory *d, KftpFailure *f) {
                         compare_entry(s, d, e);
                 else
                         mirror_keep(m, d);
+                if (s->lost)
+                        return kftp_failure_set(f, KFTP_CLASS_NETWORK, -ENOTCONN, true, "the connection to %s was lost; the rest of the directory \"%s\" is left out", m->url.host, *d->path ? d->path : ".");
         }
         return 0;
 }
 
 /* ---- The whole ------------------------------------------------------------------------------- */
+
+/* Nobody is left to do what there is to do. */
+static bool is_last_lost(const MirrorSession *s) {
+        Mirror *m = s->mirror;
+        bool last;
+
+        pthread_mutex_lock(&m->lock);
+        last = s->lost && m->alive == 1;
+        pthread_mutex_unlock(&m->lock);
+        return last;
+}
 
 static int give_up(MirrorSession *s, MirrorItem *item, int r, KftpFailure *f) {
         MirrorDirectory *d = item->directory;
@@ -332,7 +345,7 @@ static int give_up(MirrorSession *s, MirrorItem *item, int r, KftpFailure *f) {
         d->incomplete = true;
         mirror_fail(m, d);
         /* Without the root there is nothing to go on with. */
-        if (!d->parent || mirror_is_fatal(f))
+        if ((!d->parent && !item->begun) || mirror_is_fatal(f) || is_last_lost(s))
                 mirror_stop(m, f);
         else
                 mirror_report_failure(s, KFTP_MIRROR_LIST, strempty(d->path), NULL, f);

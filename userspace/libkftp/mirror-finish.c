@@ -45,6 +45,7 @@ static int remove_path(MirrorSession *s, const MirrorDirectory *parent, const ch
 
 static void fail(MirrorSession *s, MirrorDirectory *d, enum kftp_mirror_action action, const char *path, const MirrorEntry *e, KftpFailure *f) {
         mirror_fail(s->mirror, d);
+        (void) mirror_is_lost(s, f);
         if (mirror_is_fatal(f))
                 mirror_stop(s->mirror, f);
         else
@@ -136,14 +137,27 @@ static void delete_file(MirrorSession *s, MirrorDirectory *d, const MirrorEntry 
                 mirror_report(s, &(MirrorNews) { .action = KFTP_MIRROR_DELETE, .planned = dry, .path = strempty(path), .entry = e });
 }
 
+/* One after another they would fail like the first one did, each after all its retries. */
+static void report_rest(MirrorSession *s, MirrorDirectory *d) {
+        KftpFailure f = {};
+
+        kftp_failure_set(&f, KFTP_CLASS_NETWORK, -ENOTCONN, true, "the connection to %s is lost: what the source does not have is not all deleted", s->mirror->url.host);
+        fail(s, d, KFTP_MIRROR_DELETE, d->path, NULL, &f);
+}
+
 static void delete_files(MirrorSession *s, MirrorDirectory *d) {
         for (size_t i = 0; i < d->target.n && !mirror_is_stopping(s->mirror); i++) {
                 const MirrorEntry *e = d->target.entries + i;
 
                 if (e->type == KFTP_ENTRY_DIR || !is_extra(d, e))
                         continue;
-                if (may_be_deleted(s, d, e))
+                if (may_be_deleted(s, d, e)) {
+                        if (s->lost && s->mirror->options->upload) {
+                                report_rest(s, d);
+                                return;
+                        }
                         delete_file(s, d, e);
+                }
                 else if (!d->has_source)
                         mirror_keep(s->mirror, d);
         }

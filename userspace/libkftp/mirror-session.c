@@ -135,6 +135,7 @@ static int connect_session(MirrorSession *s, KftpFailure *f) {
         bool first = !s->connected;
         int r = kftp_client_do(s->client, &m->url, note_features, s, NULL, f);
 
+        s->lost = r < 0;
         if (r < 0)
                 return r;
         kftp_failure_done(f);
@@ -150,15 +151,19 @@ static int connect_session(MirrorSession *s, KftpFailure *f) {
         return 0;
 }
 
-bool mirror_is_for_others(MirrorSession *s, const MirrorItem *item, const KftpFailure *f) {
+bool mirror_is_lost(MirrorSession *s, const KftpFailure *f) {
         KftpFailure own = {};
-        bool lost;
 
-        if (item->begun || (f->class != KFTP_CLASS_NETWORK && f->class != KFTP_CLASS_AUTH) || mirror_is_stopping(s->mirror))
+        if ((f->class != KFTP_CLASS_NETWORK && f->class != KFTP_CLASS_AUTH) || mirror_is_stopping(s->mirror))
                 return false;
-        lost = connect_session(s, &own) < 0;
+        if (!s->lost)
+                (void) connect_session(s, &own);
         kftp_failure_done(&own);
-        return lost;
+        return s->lost;
+}
+
+bool mirror_is_for_others(MirrorSession *s, const MirrorItem *item, const KftpFailure *f) {
+        return !item->begun && mirror_is_lost(s, f);
 }
 
 /* What is to be told of a limit, all being moved at a time taken together. */
@@ -187,11 +192,9 @@ static int work(MirrorSession *s, MirrorItem *item, KftpFailure *f) {
         case MIRROR_ITEM_PUT:
                 return mirror_put(s, item, f);
         case MIRROR_ITEM_CHECK:
-                mirror_check(s, item);
-                return 0;
+                return mirror_check(s, item, f);
         case MIRROR_ITEM_SET:
-                mirror_set(s, item);
-                return 0;
+                return mirror_set(s, item, f);
         case MIRROR_ITEM_MOVE:
                 mirror_move(s, item->directory, item->source);
                 return 0;

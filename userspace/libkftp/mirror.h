@@ -104,6 +104,7 @@ struct MirrorSession {
         bool running;                   /* there is a thread to be joined */
         bool ended;
         bool connected;                 /* has been, once */
+        bool lost;                      /* got no connection the last time; the thread's own */
         KftpControl *control;
         KftpClient *client;             /* the thread's own */
         uint64_t counted;               /* bytes of its transfer under way that are in the totals */
@@ -240,6 +241,11 @@ void mirror_fail(Mirror *m, MirrorDirectory *d);
 /* Something stays in d. */
 void mirror_keep(Mirror *m, MirrorDirectory *d);
 /*
+ * Whether that failure is one of a session that gets no connection any more: then it is not to go on with what it does, as each
+ * thing more would fail alike, after all its retries.
+ */
+bool mirror_is_lost(MirrorSession *s, const KftpFailure *f);
+/*
  * Whether a failed item is one for another session, as this one gets no connection any more. If there are no others, what
  * ends the mirror is that, and not the item.
  */
@@ -273,8 +279,8 @@ int mirror_remote_look(MirrorSession *s, const char *path, MirrorEntry *entry, K
 /* They return -errno with *f if the item may be tried by another session. Everything else they have reported. */
 int mirror_get(MirrorSession *s, MirrorItem *item, KftpFailure *f);
 int mirror_put(MirrorSession *s, MirrorItem *item, KftpFailure *f);
+int mirror_check(MirrorSession *s, MirrorItem *item, KftpFailure *f);
+int mirror_set(MirrorSession *s, MirrorItem *item, KftpFailure *f);
 void mirror_join(MirrorSession *s, MirrorItem *item);
-void mirror_check(MirrorSession *s, MirrorItem *item);
-void mirror_set(MirrorSession *s, MirrorItem *item);
 /* Removes a file from the source, if that is wanted, after it was transferred or found to be the same. */
 void mirror_move(MirrorSession *s, MirrorDirectory *d, const MirrorEntry *source);
