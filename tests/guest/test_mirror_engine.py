@@ -114,3 +114,15 @@ def test_a_session_that_gets_no_connection_does_not_try_for_each_thing(kftp, her
         done = kftp.verb("mirror", "--parallel=1", here, server.url())
         assert done.status not in (0, 3), done.stderr
         assert len(server.sessions) <= 4
+
+
+# ---- what is told
+
+def test_a_server_that_has_no_command_for_times_is_none_that_fails(kftp, here):
+    """Where sizes are all that is compared, a time that cannot be set is no failure, as it is none after an upload."""
+    write(here, {"file": b"same", "other": b"same"}, TIME + 100)
+    what = b"500 What?\r\n"
+    no_times = {"MFMT": what, "SITE": what, "MDTM": lambda session, a: session.send(what) if " " in a else session.MDTM(a)}
+    with ScriptedServer({"file": b"same", "other": b"same"}, features=MLSD, replies=no_times) as server:
+        done = run(kftp, here, server.url(), "--compare=size")
+        assert not done.json_lines and "STOR" not in server.verbs()

@@ -154,6 +154,19 @@ int mirror_check(MirrorSession *s, MirrorItem *item, KftpFailure *ret) {
 
 /* ---- Setting --------------------------------------------------------------------------------- */
 
+/* The server has no command for times, and the content is the same: as after an upload, that has to do. */
+static void forgive(MirrorSession *s, MirrorItem *item, KftpFailure *f) {
+        Mirror *m = s->mirror;
+
+        mirror_note(s, "%s", strempty(f->text));
+        kftp_failure_done(f);
+        pthread_mutex_lock(&m->lock);
+        m->rules.forgetful = true;
+        m->result->unchanged++;
+        pthread_mutex_unlock(&m->lock);
+        mirror_move(s, item->directory, item->source);
+}
+
 int mirror_set(MirrorSession *s, MirrorItem *item, KftpFailure *ret) {
         Mirror *m = s->mirror;
         const KftpMirrorOptions *o = m->options;
@@ -165,6 +178,10 @@ int mirror_set(MirrorSession *s, MirrorItem *item, KftpFailure *ret) {
         if (remote)
                 r = mirror_remote_set(s, remote, o->no_times || m->rules.forgetful ? KFTP_MTIME_UNKNOWN : item->source->mtime,
                                       o->permissions ? item->source->mode : KFTP_MODE_UNKNOWN, &f);
+        if (r == -EOPNOTSUPP && !o->permissions) {
+                forgive(s, item, &f);
+                return 0;
+        }
         if (r < 0)
                 return fail(s, item, KFTP_MIRROR_SET, strempty(path), &f, ret);
         mirror_report(s, &(MirrorNews) { .action = KFTP_MIRROR_SET, .path = path, .why = item->why, .entry = item->source });
