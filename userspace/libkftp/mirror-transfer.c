@@ -238,6 +238,9 @@ static void forgive(MirrorSession *s, KftpResult *result) {
 
         if (result->failure.class == KFTP_CLASS_OK || !result->complete || m->options->permissions)
                 return;
+        /* That it be kept was to be verified. */
+        if (result->failure.class == KFTP_CLASS_INTEGRITY)
+                return;
         mirror_note(s, "%s", strempty(result->failure.text));
         kftp_failure_done(&result->failure);
         pthread_mutex_lock(&m->lock);
