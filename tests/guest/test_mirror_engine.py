@@ -126,3 +126,10 @@ def test_a_server_that_has_no_command_for_times_is_none_that_fails(kftp, here):
     with ScriptedServer({"file": b"same", "other": b"same"}, features=MLSD, replies=no_times) as server:
         done = run(kftp, here, server.url(), "--compare=size")
         assert not done.json_lines and "STOR" not in server.verbs()
+
+
+def test_a_plan_tells_of_whole_paths(kftp, here):
+    """Also where the target is still to be made."""
+    with ScriptedServer({"file": b"x"}, features=MLSD) as server:
+        done = kftp.verb("mirror", "--json", "--dry-run", server.url(), "here/")
+    assert [e["path"] for e in done.json_lines] == [str(here / "file")]

@@ -42,11 +42,11 @@ static int open_local(Mirror *m, const char *path, KftpFailure *f) {
         r = mirror_local_open(&m->local, path, !o->upload && !o->dry_run, f);
         if (r != -ENOENT || o->upload || !o->dry_run)
                 return r;
+        if (!m->local.root)
+                return r;
         kftp_failure_done(f);
         m->no_local_root = true;
-        free(m->local.root);
-        m->local.root = strdup(path);
-        return m->local.root ? 0 : kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
+        return 0;
 }
 
 /* Where it is to be kept how far it came. Without that place the next run lists everything again, no more. */
