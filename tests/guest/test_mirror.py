@@ -3,7 +3,7 @@
 import pytest
 
 from mirrors import mirror  # noqa: F401
-from trees import AWKWARD, FOREIGN, change, diff, differences, make_tree
+from trees import AWKWARD, FOREIGN, change_both, diff, differences, make_tree
 
 #: files, directories and changes of each side
 SMALL = (30, 8, 10)
@@ -42,7 +42,7 @@ def assert_same(mirror, server, upload):
 
 
 def run_all(mirror, server, upload, size, limit):
-    """All of it; then nothing; then what was changed in the source; and what was changed in the target."""
+    """All of it; then nothing; then what was changed on either side."""
     files, directories, changes = size
     source, target = mirror.ends(upload)
     make_source(mirror, server, upload, files, directories, seed=5)
@@ -52,13 +52,12 @@ def run_all(mirror, server, upload, size, limit):
 
     mirror.go(upload, server, "--parallel=2", limit=limit).assert_nothing_moved()
 
-    for changed in (source, target):
-        made = change(changed, seed=7 + (changed == source), count=changes, source=changed == source)
-        done = mirror.go(upload, server, "--delete", "--parallel=2", limit=limit)
-        done.assert_moved(*made.moves, because=made.log)
-        assert_same(mirror, server, upload)
-        deleted = [e for e in done.events if e["action"] == "delete"]
-        assert len(deleted) == len(made.gone), f"{made.log}\n{deleted}"
+    made = change_both(source, target, seed=7, count=changes)
+    done = mirror.go(upload, server, "--delete", "--parallel=2", limit=limit)
+    done.assert_moved(*made.moves, because=made.log)
+    assert_same(mirror, server, upload)
+    deleted = [e for e in done.events if e["action"] == "delete"]
+    assert len(deleted) == len(made.gone), f"{made.log}\n{deleted}"
 
 
 def test_download(server, mirror):

@@ -252,7 +252,8 @@ def test_names_that_the_file_system_takes_for_one(folded):
 
 # ---- without end
 
-@each_format
+@pytest.mark.slow
+@both
 def test_directories_in_one_another_without_end(how, hostile):
     done = hostile.run(lambda path: [Directory(b"d")], how, "--parallel=1", status=3)
     [path] = [e["name"] for e in done.json_lines if e["error"]]

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from guide import each
-from mirrors import both_ways, down_first, mirror, read, shown, write  # noqa: F401
+from mirrors import both_ways, down_first, mirror, read, shown, up_first, write  # noqa: F401
 from servers import real
 from servers.listed import CONTENT, Directory, File, ListedServer
 from servers.real_tls import Settings
@@ -93,8 +93,8 @@ def test_a_server_that_lets_in_only_two(upload, configured, mirror):
     assert not done.failures()
 
 
-@each("name", ["vsftpd", "proftpd", "pure-ftpd"], quick=2)
-@both_ways
+@each("name", ["proftpd", "vsftpd", "pure-ftpd"], quick=1)
+@up_first
 def test_TLS(upload, name, servers, certificates, mirror):
     """Every session's data connections resume its own TLS session, or ProFTPD and vsftpd refuse them."""
     server = servers.get(name, Settings(certificates.good.pem))
@@ -118,8 +118,8 @@ def write_times(root):
         write(root, {f"file {i}": b"%d" % i, f"sub/file {i}": b"x"}, mtime)
 
 
-@both_ways
-@each("zone", ["Europe/Berlin", "America/St_Johns", "Pacific/Kiritimati", "Pacific/Pago_Pago"], quick=2)
+@down_first
+@each("zone", ["Europe/Berlin", "America/St_Johns", "Pacific/Kiritimati", "Pacific/Pago_Pago"], quick=1)
 def test_a_server_that_lists_in_its_own_time(upload, zone, configured, mirror):
     """ProFTPD without MLSD: LIST by its zone's clock, with daylight saving time, and MDTM in UTC."""
     server = configured("proftpd", "TimesGMT off\n<IfModule mod_facts.c>\nFactsAdvertise off\n</IfModule>", zone)

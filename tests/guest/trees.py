@@ -116,7 +116,7 @@ def make_tree(root, seed, files, directories, names=AWKWARD, directory_names=Non
         m.random.shuffle(stems)
     for stem in stems[:directories - len(m.directories) + 1]:
         m.directory(m.new(m.random.choice(m.directories[:1 + len(m.directories) // 2]), stem))
-    empty = m.directories[-max(1, directories // 10):]  # these stay so
+    empty = m.directories[-max(2, directories // 10):]  # these stay so
     homes = [d for d in m.directories if d not in empty and d != chain]
     for stem in [*names, b"n" * LONGEST][:files]:
         m.file(m.new(m.random.choice(homes), stem))
@@ -218,19 +218,21 @@ class Changes:
 
 
 class Changer:
-    """Makes changes on one side of two trees that are the same. No two of them touch the same file or directory."""
+    """Makes changes on one side of two trees that are the same. No two of them touch the same file or directory, on
+    either side."""
 
     KINDS = ("same_size", "other_size", "touch", "delete", "add", "rename", "to_directory", "to_file", "chmod", "into_new")
 
-    def __init__(self, root, seed, source):
-        """source: whether root is of the source, or of the target."""
+    def __init__(self, root, seed, source, besides=None):
+        """source: whether root is of the source, or of the target. besides: the Changer of the other side."""
         self.root, self.random, self.source = os.fsencode(root), random.Random(seed), source
         entries = snapshot(root)
         linked = {p.split(b"/")[0] for p, e in entries.items() if e.kind == "link"}  # what links lead to stays as it is
         self.files = sorted(p for p, e in entries.items() if e.kind == "file" and p.split(b"/")[0] not in linked)
         self.directories = sorted(p for p, e in entries.items() if e.kind == "dir" and p.split(b"/")[0] not in linked)
         self.random.shuffle(self.files)
-        self.used, self.number, self.result = set(), 0, Changes()
+        self.used, self.number = set(besides.used if besides else ()), 0
+        self.result = besides.result if besides else Changes()
         self.mark = b"s" if source else b"t"
 
     def path(self, path):
@@ -365,6 +367,8 @@ class Changer:
         return path
 
 
-def change(root, seed, count, source):
-    """So many changes of one side of two equal trees. Returns Changes."""
-    return Changer(root, seed, source).run(count)
+def change_both(source, target, seed, count):
+    """So many changes of either side of two equal trees, at different places. Returns Changes."""
+    first = Changer(source, seed, True)
+    first.run(count)
+    return Changer(target, seed + 1, False, besides=first).run(count)
