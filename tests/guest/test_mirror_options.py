@@ -193,6 +193,7 @@ def test_links_copied(vsftpd, mirror):
     (source / "to a file").symlink_to("a.txt")
     mirror.down(vsftpd).assert_moved()
     assert not differences(source, target)
+    mirror.up(vsftpd).assert_nothing_moved()  # links that are the same on both sides are left alone
 
 
 def test_links_that_lead_out_are_not_sent_unless_told(vsftpd, mirror, target):

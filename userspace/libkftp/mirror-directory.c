@@ -285,8 +285,14 @@ static void compare_entry(MirrorSession *s, MirrorDirectory *d, const MirrorEntr
         const MirrorEntry *target = mirror_list_find(&d->target, e->name);
         MirrorRules rules = mirror_rules(s->mirror, d);
         const char *why = NULL;
-        MirrorVerdict v = rules.upload && is_same_link(e, target) ? MIRROR_SAME : mirror_compare(&rules, e, target, &why);
+        bool same_link = rules.upload && is_same_link(e, target);
+        MirrorVerdict v = same_link ? MIRROR_SAME : mirror_compare(&rules, e, target, &why);
 
+        /* What it leads to is reached, here and there, by its own name. */
+        if (same_link && e->type == KFTP_ENTRY_DIR) {
+                mirror_keep(s->mirror, d);
+                return;
+        }
         if (v == MIRROR_TRANSFER && rules.upload && target && streq(strempty(why), "time") && mirror_is_forgotten(s, d, e, target, target->mtime)) {
                 rules = mirror_rules(s->mirror, d);
                 v = mirror_compare(&rules, e, target, &why);

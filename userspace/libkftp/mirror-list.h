@@ -6,7 +6,7 @@
 /* One entry of a directory, on either side. Its texts belong to the list, are terminated, and end where a NUL would be. */
 typedef struct MirrorEntry {
         const char *name;
-        const char *target;             /* of a link; NULL: none, or not known */
+        const char *target;             /* of a link, also of one that is followed; NULL: none, or not known */
         uint64_t size;                  /* or KFTP_SIZE_UNKNOWN */
         int64_t mtime;                  /* or KFTP_MTIME_UNKNOWN */
         uint32_t mtime_precision;       /* of how many seconds mtime is the beginning */

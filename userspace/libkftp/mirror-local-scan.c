@@ -164,15 +164,13 @@ static int add_link(Scan *s, const char *name, const struct stat *st) {
         ssize_t n;
         int r;
 
-        r = s->local->follow ? look_behind(s, name, &behind) : 0;
-        if (r < 0)
-                return r;
-        if (r > 0)
-                return add_entry(s, name, &behind, true, NULL, 0);
         n = readlinkat(s->fd, name, target, sizeof(target));
         if (n < 0)
                 return errno == EINVAL ? -EAGAIN : -errno;
-        return add_entry(s, name, st, false, target, (size_t) n);
+        r = s->local->follow ? look_behind(s, name, &behind) : 0;
+        if (r < 0)
+                return r;
+        return add_entry(s, name, r > 0 ? &behind : st, r > 0, target, (size_t) n);
 }
 
 /* -EAGAIN: it was replaced between two looks at it. */

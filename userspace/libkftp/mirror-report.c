@@ -90,7 +90,7 @@ void mirror_report(MirrorSession *s, const MirrorNews *news) {
                 .local = strempty(local),
                 .remote = strempty(remote),
                 .why = news->why,
-                .target = entry ? entry->target : NULL,
+                .target = entry && entry->type == KFTP_ENTRY_LINK ? entry->target : NULL,
                 .size = entry ? entry->size : KFTP_SIZE_UNKNOWN,
                 .mtime = entry ? entry->mtime : KFTP_MTIME_UNKNOWN,
                 .result = result,
