@@ -158,7 +158,8 @@ int mirror_check(MirrorSession *s, MirrorItem *item, KftpFailure *ret) {
 static void forgive(MirrorSession *s, MirrorItem *item, KftpFailure *f) {
         Mirror *m = s->mirror;
 
-        mirror_note(s, "%s", strempty(f->text));
+        if (f->class != KFTP_CLASS_OK)
+                mirror_note(s, "%s", strempty(f->text));
         kftp_failure_done(f);
         pthread_mutex_lock(&m->lock);
         m->rules.forgetful = true;
@@ -173,10 +174,18 @@ int mirror_set(MirrorSession *s, MirrorItem *item, KftpFailure *ret) {
         _cleanup_free_ char *path = mirror_path(item->directory, item->source->name);
         _cleanup_free_ char *remote = path ? mirror_path_there(m, path) : NULL;
         KftpFailure f = {};
+        bool forgetful;
         int r = -ENOMEM;
 
+        pthread_mutex_lock(&m->lock);
+        forgetful = m->rules.forgetful;
+        pthread_mutex_unlock(&m->lock);
+        if (forgetful && !o->permissions) {
+                forgive(s, item, &f);
+                return 0;
+        }
         if (remote)
-                r = mirror_remote_set(s, remote, o->no_times || m->rules.forgetful ? KFTP_MTIME_UNKNOWN : item->source->mtime,
+                r = mirror_remote_set(s, remote, o->no_times || forgetful ? KFTP_MTIME_UNKNOWN : item->source->mtime,
                                       o->permissions ? item->source->mode : KFTP_MODE_UNKNOWN, &f);
         if (r == -EOPNOTSUPP && !o->permissions) {
                 forgive(s, item, &f);
