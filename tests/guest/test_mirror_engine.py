@@ -56,6 +56,18 @@ def test_what_changes_while_it_is_sent_stays(kftp, here):
     assert re.search(r"log stays: it was changed", done.stdout)
 
 
+def test_what_grows_while_it_is_received_stays(kftp, here):
+    def retrieve(session, name):
+        session.RETR(name)
+        session.server.files[name] += b", and end"
+
+    with ScriptedServer({"log": b"begin"}, features=MLSD, replies={"RETR": retrieve}) as server:
+        done = run(kftp, server.url(), here, "--move", status=3)
+        assert server.files == {"log": b"begin, and end"}
+    assert (here / "log").read_bytes() == b"begin"
+    assert "log stays: it was changed" in done.stdout
+
+
 def test_what_lies_behind_a_link_stays(kftp, here, target):
     """Out of the tree there is nothing to be removed, whatever is followed."""
     write(target, {"outside/file": b"file", "outside/empty": None, "here/own": b"own"})

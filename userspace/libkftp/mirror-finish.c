@@ -15,6 +15,10 @@
 
 /* ---- Removing -------------------------------------------------------------------------------- */
 
+static int was_changed(enum kftp_class class, const char *path, KftpFailure *f) {
+        return kftp_failure_set(f, class, -ESTALE, true, "%s stays: it was changed while the mirror ran; the next run moves it", path);
+}
+
 /* What was written to after it was listed is not what has arrived, or not all of it. A link that was followed is no more than a link. */
 static int check_unchanged(int directory_fd, const char *path, const MirrorEntry *e, KftpFailure *f) {
         struct stat st;
@@ -23,7 +27,18 @@ static int check_unchanged(int directory_fd, const char *path, const MirrorEntry
                 return 0;
         if (S_ISREG(st.st_mode) && (uint64_t) st.st_size == e->size && st.st_mtim.tv_sec == e->mtime)
                 return 0;
-        return kftp_failure_set(f, KFTP_CLASS_LOCAL, -ESTALE, true, "%s stays: it was changed while the mirror ran; the next run moves it", path);
+        return was_changed(KFTP_CLASS_LOCAL, path, f);
+}
+
+/* The same on the server. One question has to do: what is still being written to grows. */
+static int check_unchanged_there(MirrorSession *s, const char *remote, const char *path, const MirrorEntry *e, KftpFailure *f) {
+        uint64_t size;
+        int r;
+
+        if (e->type != KFTP_ENTRY_FILE || e->link || e->size == KFTP_SIZE_UNKNOWN)
+                return 0;
+        r = mirror_remote_size(s, remote, &size, f);
+        return r < 0 || size == KFTP_SIZE_UNKNOWN || size == e->size ? r : was_changed(KFTP_CLASS_REMOTE, path, f);
 }
 
 /* On the side of the target, or, with source, on that of the source. e: as it was listed; NULL for directories. */
@@ -35,8 +50,10 @@ static int remove_path(MirrorSession *s, const MirrorDirectory *parent, const ch
 
         if (!remote)
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
-        if (m->options->upload != source)
-                return mirror_remote_remove(s, remote, directory, f);
+        if (m->options->upload != source) {
+                r = source && e ? check_unchanged_there(s, remote, path, e, f) : 0;
+                return r < 0 ? r : mirror_remote_remove(s, remote, directory, f);
+        }
         r = fd = mirror_local_directory(&m->local, parent->path, f);
         if (r >= 0 && source && e)
                 r = check_unchanged(fd, path, e, f);

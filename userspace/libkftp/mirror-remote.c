@@ -174,6 +174,14 @@ static int ask_size(KftpConnection *c, void *userdata, KftpFailure *f) {
         return r == -ENOENT ? 0 : r;
 }
 
+int mirror_remote_size(MirrorSession *s, const char *path, uint64_t *ret, KftpFailure *f) {
+        Question q = { .path = path };
+        int r = ask(s, ask_size, &q, f);
+
+        *ret = r >= 0 && q.told ? q.size : KFTP_SIZE_UNKNOWN;
+        return r;
+}
+
 int mirror_remote_look(MirrorSession *s, const char *path, MirrorEntry *entry, KftpFailure *f) {
         Question q = { .path = path };
         int r = ask(s, look, &q, f);

@@ -76,6 +76,7 @@ static void count_off(MirrorSession *s, MirrorItem *item, const KftpResult *resu
 static int conclude(MirrorSession *s, MirrorItem *item, enum kftp_mirror_action action, const Places *p, KftpResult *result, KftpFailure *f) {
         Mirror *m = s->mirror;
         KftpFailure *own = &result->failure;
+        MirrorEntry received;
         int r = 0;
 
         if (own->class != KFTP_CLASS_OK && mirror_is_for_others(s, item, own)) {
@@ -90,7 +91,10 @@ static int conclude(MirrorSession *s, MirrorItem *item, enum kftp_mirror_action 
         count_off(s, item, result);
         if (own->class == KFTP_CLASS_OK) {
                 mirror_report(s, &(MirrorNews) { .action = action, .path = p->path, .why = item->why, .entry = item->source, .result = result });
-                mirror_move(s, item->directory, item->source);
+                received = *item->source;
+                if (!m->options->upload)
+                        received.size = result->bytes;
+                mirror_move(s, item->directory, &received);
         } else {
                 mirror_fail(m, item->directory);
                 if (mirror_is_fatal(own)) {

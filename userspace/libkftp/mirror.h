@@ -265,6 +265,8 @@ int mirror_find_targets(MirrorSession *s, char *path, MirrorList *list, KftpFail
 bool mirror_link_leads_up(const Mirror *m, const MirrorDirectory *d, const char *target);
 /* MDTM of a remote path. 1: *ret is it. 0: the server does not tell. */
 int mirror_remote_mtime(MirrorSession *s, const char *path, int64_t *ret, KftpFailure *f);
+/* *ret is KFTP_SIZE_UNKNOWN if the server does not tell. */
+int mirror_remote_size(MirrorSession *s, const char *path, uint64_t *ret, KftpFailure *f);
 /* MFMT, and CHMOD. -EOPNOTSUPP: the server has no such command. */
 int mirror_remote_set(MirrorSession *s, const char *path, int64_t mtime, uint32_t mode, KftpFailure *f);
 /* Whether the server keeps a time that it is told, tried on a file by giving it the time that it has. */
