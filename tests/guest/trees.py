@@ -2,7 +2,8 @@
 """Trees for the tests of mirrors: made from a seed, compared, and changed at random so that it is known what is to move.
 
 Paths are bytes, relative to the tree's root: names need not be UTF-8. Every file's path is still different if
-all that is not printable ASCII is taken for a question mark, as in some servers' logs: see plain().
+all that is not printable ASCII is taken for a question mark, and blanks at its end are gone, as in some servers'
+logs: see plain().
 """
 import hashlib
 import os
@@ -50,9 +51,9 @@ def content(size, seed):
 
 
 def plain(path):
-    """What is left of a path in a log that does not know its characters."""
+    """What is left of a path in a log that does not know its characters, or drops blanks at its end."""
     path = os.fsdecode(path) if isinstance(path, bytes) else path
-    return re.sub(r"([^ -~]|\?)+", "?", path)
+    return re.sub(r"([^ -~]|\?)+", "?", path).rstrip(" ")
 
 
 # ---- making
