@@ -234,7 +234,7 @@ static void expect_behind(const char *name, enum kftp_entry_type type, uint64_t 
         assert_int_equal(e->type, type);
         assert_true(e->link);
         assert_int_equal(e->size, size);
-        assert_null(e->target);
+        assert_non_null(e->target);
 }
 
 static void expect_kept(const char *name, const char *target) {
@@ -267,6 +267,7 @@ static void test_followed(void **state) {
         expect_behind("to-file", KFTP_ENTRY_FILE, 5);
         assert_int_equal(entry("to-file")->mtime, 1000000000);
         assert_int_equal(entry("to-file")->mode, 0600);
+        assert_string_equal(entry("to-file")->target, "five");
         expect_behind("to-link", KFTP_ENTRY_FILE, 5);
         expect_behind("to-directory", KFTP_ENTRY_DIR, KFTP_SIZE_UNKNOWN);
         expect_behind("to-fifo", KFTP_ENTRY_OTHER, KFTP_SIZE_UNKNOWN);

@@ -29,7 +29,7 @@ int mirror_local_file(const MirrorLocal *l, const char *path, KftpFailure *f);
 /*
  * What is in a directory, unsorted. path is of the directory in the tree, for messages and loops. With follow, entries that
  * are links have type and size of what they point to, and link set; a link that leads nowhere, out of the tree, or back
- * to a directory that it lies in stays of type KFTP_ENTRY_LINK, with its target.
+ * to a directory that it lies in stays of type KFTP_ENTRY_LINK. Both have the link's target.
  */
 int mirror_local_scan(const MirrorLocal *l, const char *path, int directory_fd, MirrorList *ret, KftpFailure *f);
 
