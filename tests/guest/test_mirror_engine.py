@@ -27,6 +27,29 @@ def run(kftp, source, target, *options, status=0):
     return done
 
 
+# ---- what is deleted
+
+def test_nothing_is_deleted_beside_what_the_server_stores_in_another_form(kftp, here):
+    """What was sent would look as if nobody had sent it."""
+    decomposed, composed = "cafe\u0301", "caf\u00e9"
+    write(here, {decomposed: b"new"})
+
+    def rename(session, argument):
+        session.RNTO(argument.replace(decomposed, composed))
+
+    with ScriptedServer({composed: b"old", "more": b"more"}, features=MLSD, replies={"RNTO": rename}) as server:
+        done = run(kftp, here, server.url(), "--delete", status=3)
+        assert server.files == {composed: b"new", "more": b"more"}
+    assert decomposed in done.json_lines[0]["error"]
+
+
+def test_what_a_transfer_has_left_in_a_directory_does_not_keep_it(kftp, here):
+    write(here, {"gone/.file.kftp-part": b"begin", "gone/file": b"file"})
+    with ScriptedServer(features=MLSD) as server:
+        run(kftp, server.url(), here, "--delete")
+    assert list(here.iterdir()) == []
+
+
 # ---- the source of a move
 
 def test_newer_does_not_remove_what_is_another_file(kftp, here):

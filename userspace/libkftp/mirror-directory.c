@@ -263,7 +263,8 @@ static int check_entry(MirrorSession *s, MirrorDirectory *d, MirrorEntry *e, Kft
 bool mirror_is_forgotten(MirrorSession *s, MirrorDirectory *d, const MirrorEntry *source, const MirrorEntry *target, int64_t target_mtime) {
         Mirror *m = s->mirror;
         _cleanup_free_ char *path = mirror_path(d, source->name), *remote = path ? mirror_path_there(m, path) : NULL;
-        bool keeps, known;
+        bool known;
+        int keeps;
 
         pthread_mutex_lock(&m->lock);
         known = m->keeps_times || m->rules.forgetful;
@@ -272,6 +273,8 @@ bool mirror_is_forgotten(MirrorSession *s, MirrorDirectory *d, const MirrorEntry
             || m->options->dry_run || m->options->move)
                 return false;
         keeps = mirror_remote_keeps_times(s, remote);
+        if (keeps < 0)
+                return false;
         pthread_mutex_lock(&m->lock);
         m->keeps_times = keeps;
         m->rules.forgetful = !keeps;

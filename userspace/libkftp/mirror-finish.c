@@ -123,6 +123,58 @@ void mirror_empty_directory(MirrorSession *s, MirrorDirectory *parent, const Mir
         mirror_push(s->mirror, item);
 }
 
+/*
+ * A server may store a name in another form than it was sent in, composed letters for instance. Then what has just been sent
+ * is not in its place, as far as names tell, and something that nobody has sent is: that must not be deleted.
+ */
+static const MirrorEntry *find_renamed(const MirrorDirectory *d, const MirrorList *now) {
+        for (size_t i = 0; i < d->source.n; i++)
+                if (d->source.entries[i].sent && !mirror_list_find(now, d->source.entries[i].name))
+                        return d->source.entries + i;
+        return NULL;
+}
+
+static bool has_extra(const MirrorDirectory *d) {
+        for (size_t i = 0; i < d->target.n; i++)
+                if (is_extra(d, d->target.entries + i))
+                        return true;
+        return false;
+}
+
+static bool has_sent(const MirrorDirectory *d) {
+        for (size_t i = 0; i < d->source.n; i++)
+                if (d->source.entries[i].sent)
+                        return true;
+        return false;
+}
+
+static bool names_are_kept(MirrorSession *s, MirrorDirectory *d) {
+        _cleanup_(mirror_list_done) MirrorList now = {};
+        const MirrorEntry *renamed;
+        KftpFailure f = {};
+
+        if (!s->mirror->options->upload || !d->has_source || !has_extra(d))
+                return true;
+        /* What could not be sent may be there all the same, under a name that it was not sent under. */
+        if (d->failed) {
+                mirror_note(s, "%s: something in it could not be sent, so nothing is deleted there", d->path);
+                return false;
+        }
+        if (!has_sent(d))
+                return true;
+        if (mirror_list_again(s, d, &now, &f) < 0) {
+                fail(s, d, KFTP_MIRROR_LIST, d->path, NULL, &f);
+                return false;
+        }
+        renamed = find_renamed(d, &now);
+        if (!renamed)
+                return true;
+        kftp_failure_set(&f, KFTP_CLASS_REMOTE, -EILSEQ, false,
+                         "\"%s\" was sent, but the server lists no such name: it stores it in another form, and nothing is deleted beside it", renamed->name);
+        fail(s, d, KFTP_MIRROR_LIST, d->path, NULL, &f);
+        return false;
+}
+
 /* Whether there is something to wait for. */
 static bool empty_directories(MirrorSession *s, MirrorDirectory *d) {
         bool any = false;
@@ -182,6 +234,20 @@ static void delete_files(MirrorSession *s, MirrorDirectory *d) {
 
 /* ---- The directory itself -------------------------------------------------------------------- */
 
+/* What transfers that were given up have left in it is no part of the tree, and is not listed. */
+static int remove_directory(MirrorSession *s, MirrorDirectory *d, KftpFailure *f) {
+        Mirror *m = s->mirror;
+        int r = remove_path(s, d->parent, d->path, false, true, NULL, f);
+
+        if (m->options->upload || f->error != -ENOTEMPTY)
+                return r;
+        r = mirror_local_remove_temporaries(&m->local, d->path, f);
+        if (r <= 0)
+                return r < 0 ? r : f->error;
+        kftp_failure_done(f);
+        return remove_path(s, d->parent, d->path, false, true, NULL, f);
+}
+
 /* Of the target's, emptied: so that what takes its place may. */
 static void remove_emptied(MirrorSession *s, MirrorDirectory *d) {
         Mirror *m = s->mirror;
@@ -190,7 +256,7 @@ static void remove_emptied(MirrorSession *s, MirrorDirectory *d) {
 
         if (d->failed || d->kept)
                 return;
-        if (!dry && remove_path(s, d->parent, d->path, false, true, NULL, &f) < 0) {
+        if (!dry && remove_directory(s, d, &f) < 0) {
                 fail(s, d, KFTP_MIRROR_RMDIR, d->path, NULL, &f);
                 return;
         }
@@ -213,7 +279,13 @@ static void remove_moved(MirrorSession *s, MirrorDirectory *d) {
                 mirror_keep(s->mirror, d);
         if (!d->parent || d->failed || d->kept || d->incomplete || s->mirror->options->dry_run)
                 return;
-        if (remove_path(s, d->parent, d->path, true, true, NULL, &f) < 0)
+        if (remove_path(s, d->parent, d->path, true, true, NULL, &f) >= 0)
+                return;
+        /* Something has come into being in it meanwhile, or is no part of the tree. */
+        if (f.error == -ENOTEMPTY) {
+                mirror_keep(s->mirror, d);
+                kftp_failure_done(&f);
+        } else
                 fail(s, d, KFTP_MIRROR_MOVED, d->path, NULL, &f);
 }
 
@@ -258,7 +330,8 @@ bool mirror_finish_directory(MirrorSession *s, MirrorDirectory *d) {
         /* First what is below; when that is done, it is this function's turn again. */
         if (deletes && !d->emptied) {
                 d->emptied = true;
-                if (empty_directories(s, d))
+                d->incomplete = d->incomplete || !names_are_kept(s, d);
+                if (!d->incomplete && empty_directories(s, d))
                         return true;
         }
         if (deletes && !d->incomplete)

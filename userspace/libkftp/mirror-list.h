@@ -13,6 +13,7 @@ typedef struct MirrorEntry {
         uint32_t mode;                  /* permissions, or KFTP_MODE_UNKNOWN */
         enum kftp_entry_type type;
         uint32_t order;                 /* in which it was added */
+        bool sent;                      /* it was not there, and is now */
         bool link;                      /* type and size are of what a link points to */
 } MirrorEntry;
 

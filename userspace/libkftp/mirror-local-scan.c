@@ -245,6 +245,23 @@ int mirror_local_scan(const MirrorLocal *l, const char *path, int directory_fd, 
         return 0;
 }
 
+int mirror_local_remove_temporaries(const MirrorLocal *l, const char *path, KftpFailure *f) {
+        _cleanup_close_ int fd = mirror_local_directory(l, path, f);
+        _cleanup_closedir_ DIR *d = NULL;
+        const struct dirent *e;
+        int n = 0, r;
+
+        if (fd < 0)
+                return fd;
+        r = open_directory(fd, &d);
+        if (r < 0)
+                return kftp_failure_local(f, r, "cannot read the directory %s/%s", l->root, path);
+        while ((e = readdir(d)))
+                if (mirror_name_is_temporary(e->d_name) && unlinkat(fd, e->d_name, 0) >= 0)
+                        n++;
+        return n;
+}
+
 int mirror_local_collides(int directory_fd, const char *name) {
         _cleanup_closedir_ DIR *d = NULL;
         const struct dirent *e;

@@ -42,6 +42,8 @@ int mirror_local_mkdir(const MirrorLocal *l, int directory_fd, const char *path,
 int mirror_local_link(const MirrorLocal *l, int directory_fd, const char *path, const char *target, int64_t mtime, KftpFailure *f);
 /* A file or link, or an empty directory. What is not there is removed. */
 int mirror_local_remove(const MirrorLocal *l, int directory_fd, const char *path, bool directory, KftpFailure *f);
+/* What transfers that were given up have left in the directory path: how many of them. */
+int mirror_local_remove_temporaries(const MirrorLocal *l, const char *path, KftpFailure *f);
 /* Of a file or a directory ("": the tree itself, in which case directory_fd is that), never of what a link points to. mtime and
  * mode may be unknown; of mode read, write and execute alone are set. */
 int mirror_local_set(const MirrorLocal *l, int directory_fd, const char *path, int64_t mtime, uint32_t mode, KftpFailure *f);

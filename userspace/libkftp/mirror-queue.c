@@ -253,7 +253,7 @@ bool mirror_is_stopping(Mirror *m) {
 bool mirror_is_fatal(const KftpFailure *f) {
         if (f->class == KFTP_CLASS_DEVICE || f->class == KFTP_CLASS_INTERRUPTED || f->class == KFTP_CLASS_TLS)
                 return true;
-        return (f->class == KFTP_CLASS_LOCAL && (f->error == -ENOSPC || f->error == -EDQUOT || f->error == -EROFS || f->error == -EIO))
+        return (f->class == KFTP_CLASS_LOCAL && (f->error == -ENOSPC || f->error == -EDQUOT || f->error == -EROFS))
                 || f->error == -ENOMEM;
 }
 

@@ -91,6 +91,23 @@ static int fetch_listing(MirrorSession *s, MirrorDirectory *d, char *path, Mirro
         return r;
 }
 
+int mirror_list_again(MirrorSession *s, const MirrorDirectory *d, MirrorList *ret, KftpFailure *f) {
+        _cleanup_free_ char *path = mirror_path_there(s->mirror, d->path);
+        KftpListing listing;
+        KftpUrl url;
+        int r;
+
+        if (!path)
+                return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
+        url = mirror_url(s->mirror, path);
+        r = kftp_client_list(s->client, &url, &(KftpListOptions) { .all = true }, collect, ret, &listing);
+        if (r < 0)
+                r = fail(s, &url, &listing, r, f);
+        kftp_listing_done(&listing);
+        mirror_list_sort(ret);
+        return r;
+}
+
 int mirror_list_remote(MirrorSession *s, MirrorDirectory *d, MirrorList *ret, KftpFailure *f) {
         Mirror *m = s->mirror;
         _cleanup_free_ char *path = mirror_path_there(m, d->path);
@@ -225,14 +242,19 @@ int mirror_remote_set(MirrorSession *s, const char *path, int64_t mtime, uint32_
         return ask(s, set, &q, f);
 }
 
-bool mirror_remote_keeps_times(MirrorSession *s, const char *path) {
+int mirror_remote_keeps_times(MirrorSession *s, const char *path) {
         KftpFailure f = {};
         int64_t mtime;
-        bool keeps;
+        int r;
 
-        keeps = mirror_remote_mtime(s, path, &mtime, &f) > 0 && mirror_remote_set(s, path, mtime, KFTP_MODE_UNKNOWN, &f) >= 0;
+        r = mirror_remote_mtime(s, path, &mtime, &f);
+        if (r > 0)
+                r = mirror_remote_set(s, path, mtime, KFTP_MODE_UNKNOWN, &f) < 0 ? -EREMOTEIO : 1;
+        /* What the server says itself is an answer. */
+        if (r < 0 && (f.class == KFTP_CLASS_REMOTE || f.error == -EOPNOTSUPP || f.class == KFTP_CLASS_OTHER))
+                r = 0;
         kftp_failure_done(&f);
-        return keeps;
+        return r;
 }
 
 /* What a call that has a result says of its failure. */

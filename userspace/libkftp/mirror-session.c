@@ -112,6 +112,16 @@ static int make_client(MirrorSession *s, KftpFailure *f) {
         return r < 0 ? kftp_failure_set(f, KFTP_CLASS_OTHER, r, true, "not enough memory") : 0;
 }
 
+/* A server that hangs up behind the last file is not connected to for nothing. */
+static bool has_ended(Mirror *m) {
+        bool ended;
+
+        pthread_mutex_lock(&m->lock);
+        ended = m->stopping || m->done;
+        pthread_mutex_unlock(&m->lock);
+        return ended;
+}
+
 /* ---- Its work -------------------------------------------------------------------------------- */
 
 /* What the server can, as far as it matters to what is compared. */
@@ -204,16 +214,6 @@ static int work(MirrorSession *s, MirrorItem *item, KftpFailure *f) {
         default:
                 return 0;
         }
-}
-
-/* A server that hangs up behind the last file is not connected to for nothing. */
-static bool has_ended(Mirror *m) {
-        bool ended;
-
-        pthread_mutex_lock(&m->lock);
-        ended = m->stopping || m->done;
-        pthread_mutex_unlock(&m->lock);
-        return ended;
 }
 
 static void run(MirrorSession *s, KftpFailure *f) {
@@ -350,7 +350,7 @@ void mirror_run_sessions(Mirror *m) {
                         continue;
                 mirror_tell_progress(m);
                 (void) !read(m->wake_fd, &value, sizeof(value));
-                if (kftp_control_cancelled(control) && !m->cancelled) {
+                if (kftp_control_cancelled(control) && !m->cancelled && !has_ended(m)) {
                         m->cancelled = true;
                         p[1].fd = -1;
                         mirror_stop(m, NULL);

@@ -91,6 +91,8 @@ static int conclude(MirrorSession *s, MirrorItem *item, enum kftp_mirror_action 
         count_off(s, item, result);
         if (own->class == KFTP_CLASS_OK) {
                 mirror_report(s, &(MirrorNews) { .action = action, .path = p->path, .why = item->why, .entry = item->source, .result = result });
+                if (m->options->upload)
+                        item->directory->source.entries[item->source - item->directory->source.entries].sent = !item->target;
                 received = *item->source;
                 if (!m->options->upload)
                         received.size = result->bytes;

@@ -263,14 +263,16 @@ int mirror_list_remote(MirrorSession *s, MirrorDirectory *d, MirrorList *ret, Kf
 int mirror_find_targets(MirrorSession *s, char *path, MirrorList *list, KftpFailure *f);
 /* Whether a link in d leads to d, or to a directory that d lies in. */
 bool mirror_link_leads_up(const Mirror *m, const MirrorDirectory *d, const char *target);
+/* The names that are in d on the server now, sorted. */
+int mirror_list_again(MirrorSession *s, const MirrorDirectory *d, MirrorList *ret, KftpFailure *f);
 /* MDTM of a remote path. 1: *ret is it. 0: the server does not tell. */
 int mirror_remote_mtime(MirrorSession *s, const char *path, int64_t *ret, KftpFailure *f);
 /* *ret is KFTP_SIZE_UNKNOWN if the server does not tell. */
 int mirror_remote_size(MirrorSession *s, const char *path, uint64_t *ret, KftpFailure *f);
 /* MFMT, and CHMOD. -EOPNOTSUPP: the server has no such command. */
 int mirror_remote_set(MirrorSession *s, const char *path, int64_t mtime, uint32_t mode, KftpFailure *f);
-/* Whether the server keeps a time that it is told, tried on a file by giving it the time that it has. */
-bool mirror_remote_keeps_times(MirrorSession *s, const char *path);
+/* Whether the server keeps a time that it is told, tried on a file by giving it the time that it has. -errno: nobody knows. */
+int mirror_remote_keeps_times(MirrorSession *s, const char *path);
 int mirror_remote_mkdir(MirrorSession *s, const char *path, bool parents, KftpFailure *f);
 int mirror_remote_remove(MirrorSession *s, const char *path, bool directory, KftpFailure *f);
 /* Finds out what a link leads to, or an entry of which nothing but its name is known: type, size, and time. */
