@@ -60,7 +60,7 @@ int kftp_segments_checkpoint(KftpSegments *s, KftpFailure *f) {
         int r;
 
         (void) pthread_mutex_lock(&s->lock);
-        if (s->syncing) {
+        if (s->syncing || s->stopped) {
                 (void) pthread_mutex_unlock(&s->lock);
                 return 0;
         }
@@ -73,6 +73,9 @@ int kftp_segments_checkpoint(KftpSegments *s, KftpFailure *f) {
         (void) pthread_mutex_lock(&s->lock);
         if (r >= 0)
                 end_checkpoint(s);
+        /* The next sync would succeed: the kernel tells of what it could not write only once. */
+        else
+                s->stopped = true;
         s->syncing = false;
         (void) pthread_mutex_unlock(&s->lock);
         return r < 0 ? kftp_failure_local(f, r, "cannot write %s", s->partial.temporary) : 0;
