@@ -79,6 +79,20 @@ def test_what_changes_while_it_is_sent_stays(kftp, here):
     assert re.search(r"log stays: it was changed", done.stdout)
 
 
+def test_what_is_written_anew_while_it_is_received_stays(kftp, here):
+    """Of its old size: only the time tells."""
+    def retrieve(session, name):
+        session.RETR(name)
+        session.server.files[name] = b"third"
+        session.server.mtimes[name] = "20260203040506"
+
+    with ScriptedServer({"log": b"begin"}, features=MLSD, replies={"RETR": retrieve}) as server:
+        done = run(kftp, server.url(), here, "--move", status=3)
+        assert server.files == {"log": b"third"}
+    assert (here / "log").read_bytes() == b"begin"
+    assert "log stays: it was changed" in done.stdout
+
+
 def test_what_grows_while_it_is_received_stays(kftp, here):
     def retrieve(session, name):
         session.RETR(name)

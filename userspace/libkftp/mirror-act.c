@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What a mirror does with one pair of entries, once it is clear what they call for. */
 
+#include <fcntl.h>
+
 #include "failure.h"
 #include "mirror.h"
 #include "util.h"
@@ -108,6 +110,8 @@ static void make_link(const Pair *p) {
         r = fd = open_directory(p, &f);
         if (r >= 0 && !p->target && mirror_local_collides(fd, p->source->name) > 0)
                 r = kftp_failure_set(&f, KFTP_CLASS_LOCAL, -EEXIST, false, "%s: the file system takes this name for another one that is there", p->path);
+        if (r >= 0 && !p->target && faccessat(fd, p->source->name, F_OK, AT_SYMLINK_NOFOLLOW) >= 0)
+                r = kftp_failure_set(&f, KFTP_CLASS_LOCAL, -EEXIST, false, "%s has come into being meanwhile, so it is not replaced", p->path);
         if (r >= 0)
                 r = mirror_local_link(&p->mirror->local, fd, p->path, p->source->target,
                                       p->mirror->options->no_times || !p->directory->utc ? KFTP_MTIME_UNKNOWN : p->source->mtime, &f);

@@ -30,15 +30,29 @@ static int check_unchanged(int directory_fd, const char *path, const MirrorEntry
         return was_changed(KFTP_CLASS_LOCAL, path, f);
 }
 
-/* The same on the server. One question has to do: what is still being written to grows. */
-static int check_unchanged_there(MirrorSession *s, const char *remote, const char *path, const MirrorEntry *e, KftpFailure *f) {
+/*
+ * The same on the server: what is still being written to grows, what is written anew may have its old size. Only a time that was
+ * listed as MDTM tells it can be compared.
+ */
+static int check_unchanged_there(MirrorSession *s, const MirrorDirectory *d, const char *remote, const char *path, const MirrorEntry *e, KftpFailure *f) {
+        int64_t mtime = KFTP_MTIME_UNKNOWN;
         uint64_t size;
         int r;
 
         if (e->type != KFTP_ENTRY_FILE || e->link || e->size == KFTP_SIZE_UNKNOWN)
                 return 0;
         r = mirror_remote_size(s, remote, &size, f);
-        return r < 0 || size == KFTP_SIZE_UNKNOWN || size == e->size ? r : was_changed(KFTP_CLASS_REMOTE, path, f);
+        if (r < 0 || size == KFTP_SIZE_UNKNOWN)
+                return r;
+        if (size != e->size)
+                return was_changed(KFTP_CLASS_REMOTE, path, f);
+        if (!d->utc || e->mtime_precision != 1 || e->mtime == KFTP_MTIME_UNKNOWN)
+                return 0;
+        r = mirror_remote_mtime(s, remote, &mtime, f);
+        if (r < 0 && r != -EOPNOTSUPP)
+                return r;
+        kftp_failure_done(f);
+        return mtime == KFTP_MTIME_UNKNOWN || mtime == e->mtime ? 0 : was_changed(KFTP_CLASS_REMOTE, path, f);
 }
 
 /* On the side of the target, or, with source, on that of the source. e: as it was listed; NULL for directories. */
@@ -51,7 +65,7 @@ static int remove_path(MirrorSession *s, const MirrorDirectory *parent, const ch
         if (!remote)
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
         if (m->options->upload != source) {
-                r = source && e ? check_unchanged_there(s, remote, path, e, f) : 0;
+                r = source && e ? check_unchanged_there(s, parent, remote, path, e, f) : 0;
                 return r < 0 ? r : mirror_remote_remove(s, remote, directory, f);
         }
         r = fd = mirror_local_directory(&m->local, parent->path, f);
