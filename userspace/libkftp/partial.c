@@ -55,6 +55,20 @@ static int open_either(KftpPartial *p, bool *ret_made) {
         return p->fd < 0 ? -errno : 0;
 }
 
+/* One that was complete, killed before its rename, has its final permissions, by which it may be not for us to open. */
+static int make_writable(KftpPartial *p) {
+        _cleanup_close_ int fd = openat(p->directory_fd, p->names.temporary, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        char path[40];
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_nlink > 1 || (st.st_mode & 0600) == 0600)
+                return -EACCES;
+        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        return chmod(path, st.st_mode | 0600) < 0 ? -errno : 0;
+}
+
 /*
  * One try at having the temporary file open, locked, and under its name: 0 if it was removed or
  * renamed meanwhile, or was not fit to be used and has been removed. In a directory where others may
@@ -70,6 +84,8 @@ static int try_open_temporary(KftpPartial *p) {
                 return 0;
         if (r == -ELOOP && !p->made)
                 return remove_unfit(p);
+        if (r == -EACCES && !p->made)
+                return make_writable(p);
         if (r < 0)
                 return r;
         if (fstat(p->fd, &st) < 0)
