@@ -24,7 +24,7 @@ static void test_rate_parse(void **state) {
                 { "2G", UINT64_C(2) << 30 }, { "1t", UINT64_C(1) << 40 }, { "0.5K", 512 },
         };
         static const char *const bad[] = {
-                "", "K", "-1", "+1", " 1", "1KB", "1 K", "1x", "0x10", "inf", "nan", "1e30", "99999999T", "0.5", "1,5", "1K ",
+                "", "K", "-1", "+1", " 1", "1KB", "1 K", "1x", "0x10", "inf", "nan", "1e30", "99999999T", "0.5", "1,5", "1K ", "1 ",
         };
         uint64_t rate;
 

@@ -5,6 +5,7 @@
  * silent for a minute could send a minute's worth at once.
  */
 
+#include <ctype.h>
 #include <math.h>
 
 #include "control.h"
@@ -24,7 +25,7 @@ int kftp_rate_parse(const char *text, uint64_t *ret) {
                 return -EINVAL;
         value = strtod(text, &end);
         if (*end) {
-                const char *unit = strchr(units, *end & ~0x20);
+                const char *unit = strchr(units, toupper((unsigned char) *end));
 
                 if (!unit || end[1])
                         return -EINVAL;
