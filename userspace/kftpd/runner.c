@@ -11,6 +11,7 @@
 
 #include "catalog-ids.h"
 #include "client.h"
+#include "failure.h"
 #include "format.h"
 #include "runner-internal.h"
 #include "target.h"
@@ -261,12 +262,38 @@ static void name_local_side(Run *run) {
                 set_string(&run->entry->final, final);
 }
 
+/*
+ * An upload that deletes empties the server if its source is an empty mount point, which it may be when it is taken up again
+ * after a restart. Says no if the source is another directory than when the first attempt began.
+ */
+static int check_source(Run *run, KftpFailure *f) {
+        _cleanup_free_ char *inside = NULL;
+        LedgerEntry *e = run->entry;
+        uint64_t inode;
+
+        if (!run->job->mirror || !run->job->upload || !run->job->mirror_options.delete)
+                return 0;
+        if (asprintf(&inside, "%s/.", run->job->path) < 0) {
+                inside = NULL;
+                return kftp_failure_set(f, KFTP_CLASS_OTHER, -ENOMEM, true, "not enough memory");
+        }
+        inode = ledger_directory_inode(inside);
+        if (e->directory_inode != 0 && inode != e->directory_inode)
+                return kftp_failure_set(f, KFTP_CLASS_LOCAL, -ESTALE, false, "%s: another directory than when the job began (is it not mounted?), "
+                                        "and Delete= would remove from the server what it does not have; change the job's file to run it all the same",
+                                        run->job->path);
+        e->directory_inode = inode;
+        return record(run);
+}
+
 static void transfer(Run *run) {
         KftpFailure failure = {};
         char *password = NULL;
 
         name_local_side(run);
-        if (run->job->password_file && kftp_read_password_file(run->job->password_file, &password, &failure) < 0)
+        if (check_source(run, &failure) < 0)
+                run_fail(run, &failure, failure.transient);
+        else if (run->job->password_file && kftp_read_password_file(run->job->password_file, &password, &failure) < 0)
                 note_failure(run, &failure, true);
         else if (run->job->mirror)
                 run_mirror(run, password);
