@@ -334,6 +334,20 @@ static bool is_over(Mirror *m) {
         return over;
 }
 
+/* By the caller. Of a mirror that is done only the farewells are cut short. */
+static void cancel(Mirror *m) {
+        if (!has_ended(m)) {
+                m->cancelled = true;
+                mirror_stop(m, NULL);
+                return;
+        }
+        pthread_mutex_lock(&m->lock);
+        for (unsigned i = 0; i < m->sessions_n; i++)
+                if (!m->sessions[i].ended)
+                        kftp_control_cancel(m->sessions[i].control);
+        pthread_mutex_unlock(&m->lock);
+}
+
 void mirror_run_sessions(Mirror *m) {
         const KftpControl *control = m->session_options->control;
         struct pollfd p[2] = {
@@ -350,10 +364,9 @@ void mirror_run_sessions(Mirror *m) {
                         continue;
                 mirror_tell_progress(m);
                 (void) !read(m->wake_fd, &value, sizeof(value));
-                if (kftp_control_cancelled(control) && !m->cancelled && !has_ended(m)) {
-                        m->cancelled = true;
+                if (p[1].fd >= 0 && kftp_control_cancelled(control)) {
                         p[1].fd = -1;
-                        mirror_stop(m, NULL);
+                        cancel(m);
                 }
         }
         for (unsigned i = 0; i < m->sessions_n; i++) {
