@@ -51,9 +51,9 @@ def content(size, seed):
 
 
 def plain(path):
-    """What is left of a path in a log that does not know its characters, or drops blanks at its end."""
+    """What is left of a path in a log that does not know its characters, or makes one blank of several, or none at its end."""
     path = os.fsdecode(path) if isinstance(path, bytes) else path
-    return re.sub(r"([^ -~]|\?)+", "?", path).rstrip(" ")
+    return re.sub(r" +", " ", re.sub(r"([^ -~]|\?)+", "?", path)).rstrip(" ")
 
 
 # ---- making
