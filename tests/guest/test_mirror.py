@@ -9,7 +9,7 @@ from trees import AWKWARD, FOREIGN, change_both, diff, differences, make_tree
 #: files, directories and changes of each side
 SMALL = (30, 8, 10)
 #: `make soak` raises KFTP_COUNT: the whole size takes minutes with each server
-LARGE = (5000, 400, 50) if COUNT > 3 else (500, 60, 50)
+LARGE = (5000, 400, 50) if COUNT > 3 else (200, 40, 30)
 LARGE_LIMIT = 1500
 
 #: what a server does not take as it is, or does not give: see T22 of the guide

@@ -61,9 +61,9 @@ class Hostile:
 
     def around(self):
         """All but here, and where absolute names would lead."""
-        found = snapshot(self.target.parent)
-        inside = os.fsencode(self.here.relative_to(self.target.parent))
-        found = {p: e for p, e in found.items() if p != inside and not p.startswith(inside + b"/")}
+        # what is here may change meanwhile, and is not looked at
+        found = {p.name: snapshot(p) if p.is_dir() else p.lstat() for p in [*self.target.parent.iterdir(), *self.target.iterdir()]
+                 if p not in (self.target, self.here)}
         return found, sorted(os.listdir("/")), sorted(os.listdir("/etc")), os.stat("/etc/passwd").st_mtime_ns
 
     def run(self, entries, how, *options, status=0, limit=300, **server):
