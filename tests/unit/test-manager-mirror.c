@@ -248,6 +248,25 @@ static void test_interrupted(void **state) {
         daemon_stop(d, SIGTERM);
 }
 
+/* A disk that is not mounted any more looks like a source in which nothing is left. */
+static void test_another_source(void **state) {
+        Daemon *d = *state;
+        _cleanup_free_ char *out = strdup(daemon_path(d, "out")), *away = strdup(daemon_path(d, "away"));
+
+        daemon_start(d);
+        put_mirror(d, "acme", "hold", true, "Delete=yes\n");
+        daemon_expect(d, 1, FILE_DONE, "first.csv");
+        daemon_stop(d, SIGTERM);
+
+        assert_int_equal(rename(out, away), 0);
+        assert_int_equal(mkdir(out, 0755), 0);
+        put_file(d, "go", "");
+        daemon_start(d);
+        daemon_expect(d, 1, JOB_FAILED, "another directory than when the job began (is it not mounted?)");
+        daemon_expect_still(d, 0, "MIRROR", NULL);
+        daemon_stop(d, SIGTERM);
+}
+
 static void test_killed(void **state) {
         Daemon *d = *state;
         _cleanup_free_ char *text = NULL;
@@ -344,6 +363,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_some_failed, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_attempts, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_interrupted, daemon_setup, daemon_teardown),
+                cmocka_unit_test_setup_teardown(test_another_source, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_killed, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_removed, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_no_device, daemon_setup, daemon_teardown),
