@@ -31,6 +31,11 @@ typedef struct LedgerEntry {
         LedgerState state;
         unsigned attempt;               /* the current or last one, from 1: attempts before it have failed */
         char *remote;
+        uint64_t number;                /* of the run; see runner.h */
+        unsigned trigger;               /* RunTrigger */
+        uint64_t ended_usec;            /* realtime clock, when the run was concluded; 0: it is not */
+        uint64_t succeeded_usec;        /* when the last run was that ended well, of whatever revision; 0: none */
+        char *item;                     /* of a set: the name in the source of the file that the intent is about */
 
         char *temporary;                /* from LEDGER_INTENT on */
         char *final;

@@ -19,6 +19,8 @@ typedef enum JobState {
         JOB_UNKNOWN,                    /* not loaded yet */
         JOB_MASKED,
         JOB_REJECTED,
+        JOB_SCHEDULED,                  /* its timer will start it */
+        JOB_WAITING,                    /* for its source, or for the time of its next attempt */
         JOB_QUEUED,
         JOB_RUNNING,
         JOB_DONE,                       /* this revision has run */
@@ -128,3 +130,22 @@ void queue_dispatch(Manager *m);
 /* Tells a job's run to end; cancelled says why, for the journal. */
 void queue_cancel(Job *j, const char *cancelled);
 void queue_run_ended(Manager *m, Run *run);
+
+/* ---- by hand, and by timers ---- */
+
+/*
+ * What the bus offers. -ENOENT: there is no such job; -ERFKILL: it is masked; -EBADMSG: its file was rejected; -ESHUTDOWN: kftpd
+ * stops; -EALREADY: it is not running (of manager_cancel).
+ */
+
+/* Queues a run; if the job is queued or running already *ret_number is that of this run. */
+int manager_run(Manager *m, const char *name, RunTrigger trigger, bool again, uint64_t *ret_number);
+/* Ends the run that is queued, waiting or under way: the job has failed. */
+int manager_cancel(Manager *m, const char *name);
+/* Runs what has failed, or waits for its next attempt, at once. */
+int manager_retry(Manager *m, const char *name, uint64_t *ret_number);
+
+/* ---- bus.c ---- */
+
+/* Something about the job that the bus shows has changed; run_ended: a run of it was concluded just now. */
+void bus_job_changed(Manager *m, Job *j, bool run_ended);

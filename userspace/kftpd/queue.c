@@ -232,6 +232,8 @@ void queue_run_ended(Manager *m, Run *run) {
                 if (j->cancelled)
                         report_stopped(&m->context.report, run->entry, j->cancelled);
                 break;
+        case RUN_NOT_READY:
+        case RUN_SERVER_BUSY:
         case RUN_NO_TARGET:
         case RUN_TARGET_GOOD:
                 break;

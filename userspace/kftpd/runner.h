@@ -26,12 +26,34 @@ typedef struct RunCalls {
 typedef enum RunOutcome {
         RUN_CONCLUDED,                  /* done or failed, recorded and reported */
         RUN_PUT_OFF,                    /* failed, but that may pass: again after delay_usec */
+        RUN_NOT_READY,                  /* there is nothing to be taken yet: looked at again after delay_usec; text says what is missing */
+        RUN_SERVER_BUSY,                /* the server lets in no further connection now: again when it may, no attempt is lost */
         RUN_NO_TARGET,                  /* the target cannot be written, or the source not be read: text says why */
         RUN_TARGET_GOOD,                /* of a check: it can */
         RUN_STOPPED,                    /* by the control, at a resumable point */
         RUN_NO_DEVICE,                  /* /dev/kftp cannot be used: error and text say why */
         RUN_NO_STATE,                   /* the ledger cannot be written: error says why */
 } RunOutcome;
+
+/* Why a job runs. */
+typedef enum RunTrigger {
+        RUN_REVISION,                   /* its file is new, or was changed */
+        RUN_CALENDAR,                   /* its timer has elapsed */
+        RUN_HAND,                       /* somebody has asked for it */
+        RUN_WATCH,                      /* something has arrived in its source */
+        RUN_TRIGGERS,
+} RunTrigger;
+
+/* How far a run is; of all its files, and of the one under way. */
+typedef struct RunProgress {
+        char *name;                     /* of the file under way; may be NULL. The reader's to free */
+        uint64_t file_bytes;
+        uint64_t file_total;            /* or KFTP_SIZE_UNKNOWN */
+        uint64_t bytes;                 /* of the whole run */
+        uint64_t files;                 /* delivered by now */
+        uint64_t rate;                  /* bytes per second, of late */
+        uint64_t started_usec;          /* of the realtime clock */
+} RunProgress;
 
 /* What all runs have in common; outlives them. */
 typedef struct RunContext {
@@ -50,6 +72,10 @@ typedef struct Run {
         pthread_t thread;
 
         bool check_only;                /* of the target; the ledger is not asked */
+        RunTrigger trigger;
+        uint64_t number;                /* of the run: when it became due, microseconds of the realtime clock; no two are the same */
+        bool again;                     /* what the store says is delivered, too */
+        unsigned connections;           /* to the server, at most; 0: as many as the job wants */
         LedgerEntry *entry;             /* from the ledger, if not given */
         RunOutcome outcome;
         uint64_t delay_usec;
@@ -64,6 +90,9 @@ typedef struct Run {
 int run_start(const RunContext *context, KftpJob *job, LedgerEntry *entry, void *userdata, Run **ret);
 /* The same for a run that does nothing but look whether the target can be written. */
 int run_start_check(const RunContext *context, KftpJob *job, void *userdata, Run **ret);
+
+/* Any thread may ask: how far the run is. */
+void run_get_progress(Run *run, RunProgress *ret);
 
 /* Any thread may ask; the run ends soon after. */
 void run_cancel(Run *run);

@@ -272,6 +272,12 @@ static bool check_bytes(JobParser *p, const char *text, size_t n) {
         return false;
 }
 
+static void free_list(char **list) {
+        for (char **text = list; text && *text; text++)
+                free(*text);
+        free(list);
+}
+
 KftpJob *kftp_job_free(KftpJob *j) {
         if (!j)
                 return NULL;
@@ -288,6 +294,15 @@ KftpJob *kftp_job_free(KftpJob *j) {
         free(j->pin);
         free(j->path);
         kftp_filter_free(j->filter);
+        free_list(j->calendar);
+        free(j->marker);
+        free(j->then.directory);
+        free(j->then_on_failure.directory);
+        free(j->remote_name);
+        free(j->credential);
+        free(j->netrc_file);
+        free_list(j->on_success);
+        free_list(j->on_failure);
         free(j);
         return NULL;
 }
@@ -315,6 +330,10 @@ static KftpJob *new_job(const char *file) {
         j->file = strdup(file);
         j->retries = KFTP_JOB_RETRIES_DEFAULT;
         j->retry_usec = KFTP_JOB_RETRY_USEC_DEFAULT;
+        j->persistent = true;
+        j->poll_usec = KFTP_JOB_POLL_USEC_DEFAULT;
+        j->deadline = KFTP_DEADLINE_NONE;
+        j->file_mode = KFTP_MODE_UNKNOWN;
         if (!j->name || !j->file)
                 return kftp_job_free(j);
         return j;

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The job file, NAME.job: systemd's unit-file syntax, described in kftp.job(5). A job fetches a file, or makes a tree
- * like another one.
+ * The job file, NAME.job: systemd's unit-file syntax, described in kftp.job(5). A job copies a file or a set of files
+ * between a server and this machine, or makes a tree like another one.
  *
  * A job is accepted whole or rejected whole. What is wrong is told through a callback, one
  * diagnosis for each fault, with the place in the file and the offending text.
@@ -16,7 +16,28 @@
 #define KFTP_JOB_NAME_MAX 200U
 #define KFTP_JOB_RETRIES_DEFAULT 5U
 #define KFTP_JOB_RETRY_USEC_DEFAULT (30U * UINT64_C(1000000))
+#define KFTP_JOB_POLL_USEC_DEFAULT (60U * UINT64_C(1000000))
 #define KFTP_REVISION_SIZE 65U          /* SHA-256 in hexadecimal, and the terminator */
+
+enum kftp_if_exists {
+        KFTP_IF_EXISTS_RESUME = 0,      /* our partial file is gone on from, a file of the final name is replaced */
+        KFTP_IF_EXISTS_SKIP,            /* a file of the final name is left alone */
+        KFTP_IF_EXISTS_OVERWRITE,       /* begun anew, and replaced */
+};
+
+enum kftp_then {
+        KFTP_THEN_KEEP = 0,
+        KFTP_THEN_DELETE,
+        KFTP_THEN_MOVE,
+};
+
+/* What becomes of a source's file. */
+typedef struct KftpThen {
+        enum kftp_then action;
+        char *directory;                /* KFTP_THEN_MOVE: on the side of the source; otherwise NULL */
+} KftpThen;
+
+#define KFTP_DEADLINE_NONE UINT32_MAX
 
 typedef struct KftpJob {
         char *name;                     /* of the file, without the suffix */
@@ -42,8 +63,50 @@ typedef struct KftpJob {
         unsigned retries;               /* after the first attempt */
         uint64_t retry_usec;            /* the first delay */
         KftpFilter *filter;             /* Match= and Exclude= of a mirror; NULL: none */
-        KftpMirrorOptions mirror_options;       /* what the file says about a mirror, filter and direction included */
+        KftpMirrorOptions mirror_options;       /* what the file says about a mirror, filter and direction included; of a
+                                         * set: its limits of size and age */
+
+        /* When it runs. Lists are NULL-terminated, and NULL if empty. */
+        char **calendar;                /* OnCalendar=: it runs then, and not because of its file */
+        bool persistent;                /* what was missed while the machine was off is made up for; true if not given */
+        uint64_t randomized_delay_usec;
+        bool watch;                     /* after a run it waits for the next arrival in its source */
+        uint64_t poll_usec;             /* between looks at a source on a server */
+        uint32_t deadline;              /* seconds of the local day by which it has to have ended well, or KFTP_DEADLINE_NONE */
+
+        /* What a copy takes, and how. */
+        bool set;                       /* the source is a directory, of which all files are taken that the filter takes */
+        char *marker;                   /* name of the file that says that a file is complete; "%f" is that file's name. May be NULL */
+        uint64_t stable_usec;           /* size and time have to be the same for so long; 0: not looked at */
+        enum kftp_if_exists if_exists;
+        uint32_t file_mode;             /* permissions of the file here or there, or KFTP_MODE_UNKNOWN */
+        unsigned verify;                /* KFTP_VERIFY_* */
+        KftpThen then;                  /* with the source of a file that was delivered */
+        KftpThen then_on_failure;       /* with that of a file that has failed for good */
+        bool if_empty_fail;             /* a run that found no file has failed */
+        unsigned expect;                /* a run that delivered fewer files has failed; 0: none expected */
+
+        /* Of the server, and of all its connections. */
+        char *remote_name;              /* Remote=; may be NULL */
+        char *credential;               /* name of a systemd credential; may be NULL */
+        char *netrc_file;               /* absolute; may be NULL */
+        unsigned max_connections;       /* to the server, of all jobs together; 0: no limit */
+        uint64_t timeout_usec;          /* of each wait; 0: the default */
+        uint64_t limit_rate;            /* bytes per second; 0: no limit */
+
+        /* Units that are started when a run has ended; lists as above. */
+        char **on_success;
+        char **on_failure;
+
+        bool dated;                     /* there are dates in it: kftp_job_set_date has to be called before it is run */
 } KftpJob;
+
+/*
+ * Puts the date of a moment (seconds since 1970; the local time of it) into URL, path, patterns, marker and directories.
+ * May be called again with another moment. Returns 0, -ENOMEM, or -EINVAL with an allocated sentence in *reason (may be NULL)
+ * if what comes of it is no URL or path.
+ */
+int kftp_job_set_date(KftpJob *j, int64_t when, char **reason);
 
 KftpJob *kftp_job_free(KftpJob *j);     /* returns NULL; takes NULL */
 
