@@ -116,6 +116,13 @@ void manager_scan(Manager *m, bool forced);
 
 Job *job_find(Manager *m, const char *name);
 Job *job_free(Manager *m, Job *j);
+
+/* ---- job-state.c ---- */
+
+/* The file holds a valid job, which is taken: a new one, another revision of it, or what is known already. */
+void job_accept(Manager *m, Job *j, KftpJob *definition);
+/* The job is not to run: stops its run, if there is one, or takes it from the queue; why is for the journal. */
+void job_withdraw(Manager *m, Job *j, JobState state, const char *why);
 /* Queues the job's definition, unless the ledger says that it has run. */
 void job_admit(Manager *m, Job *j);
 /* Reports what a crash, or a full state disk, has left unsaid about an entry; NULL is taken. */
