@@ -58,7 +58,8 @@ typedef struct KftpJob {
         char *key_file;
         char *pin;                      /* may be NULL */
         char *path;                     /* absolute: a file, or a directory if one is there or it ends in a slash; of a mirror a directory */
-        unsigned path_line;             /* where Path= stands, for what is found out later */
+        char *path_file;                /* the drop-in that Path= stands in; NULL: file */
+        unsigned path_line;             /* where in it, for what is found out later */
         unsigned path_column;
         unsigned retries;               /* after the first attempt */
         uint64_t retry_usec;            /* the first delay */
@@ -116,12 +117,16 @@ typedef struct KftpDiagnosis {
         unsigned line;                  /* from 1; 0: the file as a whole */
         unsigned column;                /* from 1, in characters */
         const char *message;
+        const char *text;               /* the line, text_n bytes of it; NULL if there is none */
+        size_t text_n;
 } KftpDiagnosis;
 
 typedef void (*kftp_diagnosis_t)(void *userdata, const KftpDiagnosis *d);
 
 /* "FILE:LINE:COLUMN: error: MESSAGE"; allocated, NULL without memory. */
 char *kftp_diagnosis_format(const KftpDiagnosis *d);
+/* The same, and if there is a line: that in the next one, and a caret below the column. No line end behind it. */
+char *kftp_diagnosis_format_long(const KftpDiagnosis *d);
 
 /* Whether NAME of NAME.job may name a job: letters, digits and ":-_.\@", at most KFTP_JOB_NAME_MAX
  * bytes, no leading dot: what systemd takes for an instance. */
@@ -130,8 +135,40 @@ bool kftp_job_name_valid(const char *name, size_t n);
 /* The revision of a job is the SHA-256 of its file's bytes. */
 int kftp_job_revision(const void *text, size_t n, char ret[static KFTP_REVISION_SIZE]);
 
+/* One of the files that make a job: NAME.job, or behind it a drop-in, which adds to it and overrides it. */
+typedef struct KftpJobFragment {
+        const char *file;               /* its path, for diagnoses */
+        const void *text;
+        size_t n;
+} KftpJobFragment;
+
+/* ---- Servers that several jobs share: NAME.remote ---- */
+
+#define KFTP_REMOTE_SUFFIX ".remote"
+
+typedef struct KftpJobRemote KftpJobRemote;
+
+/* Parses the [Remote] of a file and its drop-ins, if any. Returns as kftp_job_parse. */
+int kftp_remote_parse(const char *name, const KftpJobFragment *fragments, size_t n, kftp_diagnosis_t sink, void *userdata,
+                      KftpJobRemote **ret);
+KftpJobRemote *kftp_remote_free(KftpJobRemote *r);      /* returns NULL; takes NULL */
+
 /*
- * Parses the text of a job file. file is its path: its last part gives the name, and it stands in
+ * Gives the remote that Remote=name means. Called at most once for a job, also if that is rejected in the end; what it gives
+ * is used during the call of the parser only. Returns 0, -ENOENT, -ERFKILL if it is masked, -EBADMSG if it was rejected
+ * (which has been diagnosed), or -ENOMEM.
+ */
+typedef int (*kftp_remote_find_t)(void *userdata, const char *name, const KftpJobRemote **ret);
+
+/*
+ * Parses a job that consists of n files: the first is NAME.job, and gives the job's file. find may be NULL: there are no
+ * remotes then. The revision is that of all texts, one behind the other. Returns as kftp_job_parse.
+ */
+int kftp_job_parse_fragments(const char *name, const KftpJobFragment *fragments, size_t n, kftp_remote_find_t find,
+                             void *find_userdata, kftp_diagnosis_t sink, void *userdata, KftpJob **ret);
+
+/*
+ * Parses the text of a job file that stands alone. file is its path: its last part gives the name, and it stands in
  * the diagnoses. Returns 0, -EBADMSG if the job was rejected (diagnosed), or -ENOMEM.
  */
 int kftp_job_parse(const char *file, const void *text, size_t n, kftp_diagnosis_t sink, void *userdata, KftpJob **ret);
