@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What becomes of a source's file when it was delivered (Then=), or has failed for good (ThenOnFailure=): it is deleted or
+ * moved, and its marker with it, the marker first: a marker without its file would vouch for the next one of that name.
+ *
+ * All of it may be repeated after a crash, and finds out what has been done before. Only to be called when the store, or the
+ * ledger, has durably what became of the file.
+ */
+
+#include "job.h"
+
+/* A file as it was transferred, or listed. */
+typedef struct ThenFile {
+        const char *name;
+        uint64_t size;                  /* or KFTP_SIZE_UNKNOWN */
+        int64_t mtime;                  /* in seconds, of the local file or by MDTM; KFTP_MTIME_UNKNOWN: not compared */
+        uint32_t mtime_precision;       /* 0 or 1: exactly; else not compared on a server */
+        int64_t mtime_nsec;             /* of a local file, if known: all of it in nanoseconds; 0: not known */
+} ThenFile;
+
+typedef enum ThenDone {
+        THEN_KEPT,                      /* nothing was to be done */
+        THEN_DONE,                      /* now or before */
+        THEN_CHANGED,                   /* it is another version by now and stays: to be transferred again; *ret_text says so */
+} ThenDone;
+
+/*
+ * client: to the server, if the source is there; else NULL. Returns a ThenDone, or -errno with *f. *ret_text: what is worth a
+ * line ("moved to ..."), or NULL; allocated.
+ */
+int then_file(const KftpJob *job, const KftpThen *then, KftpClient *client, const ThenFile *file, char **ret_text, KftpFailure *f);
+
+/* The marker of a whole directory goes last, when no file of it is left behind. Nothing to do for others. */
+int then_directory(const KftpJob *job, const KftpThen *then, KftpClient *client, KftpFailure *f);
