@@ -11,14 +11,26 @@
 #include "job.h"
 #include "util.h"
 
-int kftp_job_revision(const void *text, size_t n, char ret[static KFTP_REVISION_SIZE]) {
+int kftp_job_revision_of(const KftpJobFragment *fragments, size_t n, char ret[static KFTP_REVISION_SIZE]) {
         unsigned char digest[32];
+        gnutls_hash_hd_t hash;
+        int r = gnutls_hash_init(&hash, GNUTLS_DIG_SHA256);
 
-        if (gnutls_hash_fast(GNUTLS_DIG_SHA256, n > 0 ? text : "", n, digest) < 0)
+        if (r < 0)
+                return -EIO;
+        for (size_t i = 0; i < n && r >= 0; i++)
+                if (fragments[i].n > 0)
+                        r = gnutls_hash(hash, fragments[i].text, fragments[i].n);
+        gnutls_hash_deinit(hash, digest);
+        if (r < 0)
                 return -EIO;
         for (size_t i = 0; i < sizeof(digest); i++)
-                snprintf(ret + 2 * i, 3, "%02x", digest[i]);
+                (void) snprintf(ret + 2 * i, 3, "%02x", digest[i]);
         return 0;
+}
+
+int kftp_job_revision(const void *text, size_t n, char ret[static KFTP_REVISION_SIZE]) {
+        return kftp_job_revision_of(&(KftpJobFragment) { .text = text, .n = n }, 1, ret);
 }
 
 static bool is_mask(int dir_fd, const char *filename) {

@@ -142,6 +142,9 @@ typedef struct KftpJobFragment {
         size_t n;
 } KftpJobFragment;
 
+/* The revision of a job that consists of several files is the SHA-256 of their bytes, one behind the other. */
+int kftp_job_revision_of(const KftpJobFragment *fragments, size_t n, char ret[static KFTP_REVISION_SIZE]);
+
 /* ---- Servers that several jobs share: NAME.remote ---- */
 
 #define KFTP_REMOTE_SUFFIX ".remote"
