@@ -28,3 +28,6 @@ void kftp_secret_done(KftpSecret *s);
 
 /* Whether a credential may be named so: as a file is, and with nothing a shell would take for something else. */
 bool kftp_credential_name_valid(const char *name);
+
+/* The password in the first line of a credential's file; as kftp_read_password_file, but whoever may read it is systemd's business. */
+int kftp_read_credential(const char *path, char **ret, KftpFailure *f);
