@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which tests a guest runs, and which of them once more.
 
-With several guests, whoever comes first takes the next few. A test that failed is run once more at the end, alone: if
-it passes then, it is flaky. That is said, and counted apart; more than a few of them fail the run (see tests/summary).
+With several guests, whoever comes first takes the next few. A test that failed is run once more at the end, alone, and
+with all that tests share made anew, as if it were the first one: if it passes then, it is flaky. That is said, and
+counted apart; more than a few of them fail the run (see tests/summary).
 What the kernel complained of is never tried again.
 """
 import os
@@ -38,7 +39,7 @@ def _claimed(items):
 
 
 class End(pytest.Item):
-    """Comes behind the last test: what all of them share is there until then, also for those that are run again."""
+    """Comes behind the last test, so that it is no test that fails if what all of them share cannot be given back."""
 
     def runtest(self):
         pass
@@ -97,8 +98,8 @@ def pytest_runtest_protocol(item, nextitem):
 
 # ---- all of them
 
-def _run(session, items, end):
-    """Each test has to know the next one, for which pytest keeps fixtures."""
+def _run(session, items, end=None):
+    """Each test has to know the next one, for which pytest keeps fixtures; behind the last one without an end all go."""
     items = iter(items)
     item = next(items, None)
     while item:
@@ -111,13 +112,14 @@ def _run(session, items, end):
         item = following
 
 
-def _run_again(session, end):
+def _run_again(session):
+    """Each by itself: nothing is there that it, or any other test, has left."""
     failed = session.stash[_failed]
-    if len(failed) <= FLAKY:
-        _run(session, list(failed), end)
-        return
     for item in failed:
-        _log(item, item.stash[_first])
+        if len(failed) <= FLAKY:
+            _run(session, [item])
+        else:
+            _log(item, item.stash[_first])
 
 
 def pytest_runtestloop(session):
@@ -129,8 +131,8 @@ def pytest_runtestloop(session):
     session.stash[_failed] = []
     end = End.from_parent(session, name="what the tests have shared is given back")
     _run(session, _claimed(session.items), end)
-    _run_again(session, end)
     reports = runtestprotocol(end, log=False)
     if _failure(reports):
         _log(end, reports)
+    _run_again(session)
     return True

@@ -11,17 +11,20 @@ import pytest
 TESTS = Path(__file__).resolve().parent.parent
 
 CONFTEST = """
+import os
+import shutil
+
 import pytest
 from loop import never_excuse, pytest_runtest_protocol, pytest_runtestloop
-
-SHARED = []
 
 
 @pytest.fixture(scope="session", autouse=True)
 def shared():
-    SHARED.append(1)
-    assert len(SHARED) == 1, "made twice"
+    os.mkdir("shared")  # which fails if it is there
+    with open("made", "a") as f:
+        f.write("once more\\n")
     yield
+    shutil.rmtree("shared")
     {at_end}
 
 
@@ -30,6 +33,10 @@ def complaint(request):
     yield
     never_excuse(request.node)
     assert ran(request.node.name) > 1, "the kernel complained"
+
+
+def times_made():
+    return len(open("made").read().splitlines())
 
 
 def ran(name):
@@ -46,6 +53,8 @@ def times(request):
 ONCE = "def test_{0}(times):\n    assert times > 1, 'too early\\nor late'\n"
 ALWAYS = "def test_{0}(times):\n    assert False, 'never'\n"
 GOOD = "def test_{0}(times):\n    pass\n"
+#: this one fails if there is anything that a test has left in what all share
+LEAVES = "def test_{0}(times):\n    open('shared/left', 'x').close()\n    assert times > 1\n"
 
 
 class Runner:
@@ -60,12 +69,13 @@ class Runner:
         where = self.directory / f"guest{self.runs}"
         where.mkdir()
         (where / "conftest.py").write_text(CONFTEST.replace("{at_end}", at_end))
-        (where / "test_toy.py").write_text("import pytest\n" + "".join(tests))
+        (where / "test_toy.py").write_text("import os\nimport pytest\n" + "".join(tests))
         command = [sys.executable, "-B", "-m", "pytest", "-v", "-p", "no:cacheprovider", f"--rootdir={where}",
                    f"--junit-xml={self.results}/toy/{self.runs}-guest.xml"]
         done = subprocess.run(command, cwd=where, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               env={**os.environ, "PYTHONPATH": str(TESTS / "guest"), "KFTP_CLAIMS": ""})
         self.order = (where / "ran").read_text().split()
+        self.made = len((where / "made").read_text().splitlines())
         print(done.stdout)
         return done
 
@@ -105,10 +115,27 @@ def test_it_is_run_again_at_the_end_and_once_only(runner):
     assert runner.order == ["test_odd", "test_bad", "test_good", "test_odd", "test_bad"]
 
 
-def test_the_last_one_may_be_it(runner):
-    """What all tests share is still there."""
-    assert runner.pytest(GOOD.format("good"), ONCE.format("odd")).returncode == 0
-    assert runner.summary()[0] == 0
+def test_what_all_share_is_made_once_if_nothing_fails(runner):
+    assert runner.pytest(GOOD.format("good"), GOOD.format("too")).returncode == 0
+    assert runner.made == 1
+
+
+def test_it_is_run_again_without_anything_that_it_has_left(runner):
+    """What all tests share is made anew, also if it is the last one."""
+    assert runner.pytest(GOOD.format("good"), LEAVES.format("odd")).returncode == 0
+    assert runner.summary()[0] == 0 and runner.made == 2
+
+
+def test_neither_is_there_what_another_one_has_left(runner):
+    left = [LEAVES.format("odd"), *(ONCE.format(c) + "    assert not os.listdir('shared')\n" for c in "ab")]
+    assert runner.pytest(*left).returncode == 0
+    assert runner.order == ["test_odd", "test_a", "test_b"] * 2 and runner.made == 4
+
+
+def test_what_cannot_be_given_back_after_the_second_time_has_failed(runner):
+    done = runner.pytest(ONCE.format("odd"), GOOD.format("good"), at_end="assert times_made() == 1, 'the module is in use'")
+    assert done.returncode == 1
+    assert runner.summary()[0] == 1
 
 
 def test_what_fails_at_the_very_end_has_failed(runner):
