@@ -83,6 +83,19 @@ def names(directory):
     return sorted(p.name for p in Path(directory).iterdir())
 
 
+def size_now(path):
+    """Of a file that somebody may make, rename or remove at this very moment; 0 if it is not there."""
+    try:
+        return Path(path).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def sizes_now(directory):
+    """By their names, of what is in a directory in which somebody is at work."""
+    return {path.name: size_now(path) for path in Path(directory).iterdir()}
+
+
 def in_url(name):
     """A name as a part of a URL's path."""
     return quote(name, safe="")
@@ -118,6 +131,26 @@ class Result:
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", self.stderr), f"control bytes: {self.stderr!r}"
         assert len(self.stderr) > 20, f"not clear: {self.stderr!r}"
         return self
+
+
+def _at_work(programs):
+    """The processes that run one of these programs, whoever started them."""
+    for exe in Path("/proc").glob("[0-9]*/exe"):
+        try:
+            if Path(os.readlink(exe)).name in programs:
+                yield int(exe.parent.name)
+        except OSError:
+            pass  # it has ended, or is the kernel's
+
+
+def end_everywhere(*programs):
+    """Kills whatever runs these programs, and returns when it is gone."""
+    for pid in list(_at_work(programs)):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    wait_until(lambda: not list(_at_work(programs)), f"{programs} cannot be killed")
 
 
 def resident_peak(pid):

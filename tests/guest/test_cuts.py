@@ -18,7 +18,7 @@ import pytest
 from network import NAMESPACE, THERE, Network
 from servers import real
 from servers.scripted import ScriptedServer
-from support import COUNT, LIMIT, PASSWORD, USER, names, pattern, same_bytes, wait_until, write_pattern
+from support import COUNT, LIMIT, PASSWORD, USER, names, pattern, same_bytes, sizes_now, wait_until, write_pattern
 
 MIB = 1 << 20
 SIZE = 5 * MIB // 2 + 12345
@@ -74,13 +74,7 @@ class Upload:
 
 def arrived(transfer):
     """How much of the file is there, under whatever name."""
-    sizes = [0]
-    for path in transfer.sink.iterdir():
-        try:
-            sizes.append(path.stat().st_size)
-        except FileNotFoundError:
-            pass  # renamed meanwhile
-    return max(sizes)
+    return max(sizes_now(transfer.sink).values(), default=0)
 
 
 class CutByServer:

@@ -7,7 +7,7 @@ import pytest
 
 import kftpd
 from mirrors import read, write
-from support import wait_until
+from support import sizes_now, wait_until
 from trees import give
 
 #: bytes per second of a transfer, where something is to happen meanwhile
@@ -130,13 +130,8 @@ def test_a_file_that_fails(sides, vsftpd, daemon, journal):
 
 def parts(target):
     """How many large files have begun to arrive, under whatever names."""
-    sizes = []
-    for path in target.glob("*") if target.exists() else []:
-        try:
-            sizes.append(path.stat().st_size if "large" in path.name else 0)
-        except FileNotFoundError:
-            pass  # replaced meanwhile
-    return sum(size >= SLOW for size in sizes)
+    sizes = sizes_now(target) if target.exists() else {}
+    return sum(size >= SLOW and "large" in name for name, size in sizes.items())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from support import names, pattern, same_bytes, write_pattern
+from support import names, pattern, same_bytes, sizes_now, wait_until, write_pattern
 
 MIB = 1 << 20
 HOSTS = {"IPv4": "127.0.0.1", "IPv6": "[::1]"}
@@ -79,8 +79,8 @@ def test_a_running_download_leaves_an_existing_file_as_it_was(slow_server, home,
     (target / "file").write_bytes(b"old")
     server = slow_server("vsftpd", rate=MIB)
     running = kftp.start_get(server.url("file"))
-    while running.process.poll() is None and not any(p.name != "file" and p.stat().st_size > 0 for p in target.iterdir()):
-        pass
+    wait_until(lambda: running.process.poll() is not None or any(size for name, size in sizes_now(target).items() if name != "file"),
+               "no data came")
     assert running.process.poll() is None, "ended before it was looked at"
     assert (target / "file").read_bytes() == b"old"
 
@@ -153,6 +153,7 @@ def far_network():
                     "ip -n far addr add 10.9.0.2/24 dev there", "ip -n far link set there up"):
         subprocess.run(command.split(), check=True)
     yield "far"
+    subprocess.run(["ip", "link", "del", "here"], check=True)  # which goes away later, otherwise
     subprocess.run(["ip", "netns", "del", "far"], check=True)
 
 

@@ -6,7 +6,7 @@ import time
 
 from guide import *  # noqa: F401,F403
 from servers.scripted import ScriptedServer
-from support import LIMIT, names, wait_until
+from support import LIMIT, names, sizes_now, wait_until
 
 #: a download that ends after half of the file, with this reply
 HALF = 50_000
@@ -129,7 +129,7 @@ def interrupt(guide, on_abor, when_open=open_data, part=HALF, options=(), bound=
         on_abor(session, name)
     with ScriptedServer({"file": DATA}, {"RETR": [retr, USUAL]}) as server:
         running = guide.kftp.start_get("--timeout=60", *options, server.url("file"))
-        wait_until(lambda: going and (not part or any(p.stat().st_size == part for p in guide.target.iterdir())),
+        wait_until(lambda: going and (not part or part in sizes_now(guide.target).values()),
                    "nothing has come")
         running.signal(signal.SIGINT)
         result = running.wait(LIMIT)

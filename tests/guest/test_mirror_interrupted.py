@@ -19,15 +19,15 @@ import pytest
 from mirrors import mirror  # noqa: F401
 from mirrors import TEMPORARY, write
 from servers import real
-from support import COUNT, wait_until
-from trees import DAY, differences, give, make_tree, snapshot
+from support import COUNT, size_now, wait_until
+from trees import DAY, differences, make_tree, paths_now, snapshot
 
 #: files at a time
 SESSIONS = 4
 FILES, DIRECTORIES, LARGE = 30, 16, 3
 #: of what is to be interrupted: a large file takes a moment
 SLOWLY = "--limit-rate=256K"
-#: this takes so long then that there is time to interrupt it, however busy the machine
+#: this takes half a minute in what is not left to chance: there is time to interrupt it, however busy the machine
 LONG = 4_000_000
 #: of a partial download
 PARTIAL = re.compile(rb"^\..*\.kftp-(part|state|map).*$", re.DOTALL)
@@ -146,8 +146,7 @@ class Round:
 
     def arrived(self):
         """How many of the files have their names; cheap, as it is asked again and again."""
-        root = os.fsencode(self.target)
-        return len(self.files & {os.path.relpath(os.path.join(d, name), root) for d, _, names in os.walk(root) for name in names})
+        return len(self.files & paths_now(self.target))
 
     def interrupt(self, cut, point, delay):
         """Runs the mirror until `point` files are there and `delay` has passed, and cuts it. None: that was too late."""
@@ -250,13 +249,12 @@ def test_interrupted_at_a_random_point_and_run_again(upload, servers, mirror):
 # ---- what is not left to chance
 
 def start(mirror, server):
-    return mirror.kftp.start_verb("mirror", SLOWLY, server.url("there"), mirror.here)
+    return mirror.kftp.start_verb("mirror", f"--limit-rate={LONG // 30}", server.url("there"), mirror.here)
 
 
 def begun(path):
     """Whether some of a file is there, under the name that it has until all of it is."""
-    partial = path.parent / f".{path.name}.kftp-part"
-    return partial.exists() and partial.stat().st_size > 100_000
+    return size_now(path.parent / f".{path.name}.kftp-part") > 100_000
 
 
 def test_goes_on_without_listing_again_what_is_unchanged(any_server, mirror):
@@ -266,7 +264,7 @@ def test_goes_on_without_listing_again_what_is_unchanged(any_server, mirror):
     mirror.give()
     mark = any_server.mark()
     running = start(mirror, any_server)
-    wait_until(lambda: begun(mirror.here / "large") and len(final_files(mirror.here)) == 7, "no files came")
+    wait_until(lambda: begun(mirror.here / "large") and sum(map(is_final, paths_now(mirror.here))) == 7, "no files came")
     running.signal(signal.SIGKILL)
     running.wait()
     assert len(listed(any_server, mark)) == 9

@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from mirrors import mirror, read, write  # noqa: F401
-from support import wait_until
+from support import size_now, wait_until
 
 #: of a path, in bytes, with the NUL at its end
 PATH_MAX = 4096
@@ -47,7 +47,7 @@ def test_a_file_that_comes_into_being_meanwhile_is_not_replaced(vsftpd, kftp, mi
     mirror.give()
     running = kftp.start_verb("mirror", "--limit-rate=50K", "--parallel=1", vsftpd.url("there"), mirror.here)
     partial = mirror.here / ".x.kftp-part"
-    wait_until(lambda: partial.exists() and partial.stat().st_size > 0, "nothing came")
+    wait_until(lambda: size_now(partial) > 0, "nothing came")
     (mirror.here / "x").write_bytes(b"somebody's")
     result = running.wait()
     assert result.status == 3, result.stderr
@@ -63,7 +63,7 @@ def test_a_file_that_another_transfer_has(vsftpd, kftp, mirror):
     mirror.here.mkdir()
     other = kftp.start_get("--limit-rate=30K", vsftpd.url("there/x"), mirror.here)
     partial = mirror.here / ".x.kftp-part"
-    wait_until(lambda: partial.exists() and partial.stat().st_size > 0, "nothing came")
+    wait_until(lambda: size_now(partial) > 0, "nothing came")
     result = mirror.kftp.verb("mirror", vsftpd.url("there"), mirror.here)
     assert other.process.poll() is None, "the other transfer was over too early to tell"
     assert result.status == 3, result.stderr

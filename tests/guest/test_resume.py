@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from servers.scripted import USUAL, ScriptedServer
-from support import names, pattern, same_bytes, wait_until, write_pattern
+from support import names, pattern, same_bytes, sizes_now, wait_until, write_pattern
 
 MIB = 1 << 20
 SIZE = 8 * MIB
@@ -16,7 +16,7 @@ RATE = MIB
 
 def partial_bytes(target):
     """How much of the file is there under its temporary name."""
-    return max((p.stat().st_size for p in target.iterdir() if p.name != "file"), default=0)
+    return max((size for name, size in sizes_now(target).items() if name != "file"), default=0)
 
 
 def restarts(server, mark=0):

@@ -34,15 +34,18 @@ def logins(commands):
 
 def received(target):
     """Bytes of the temporary file that are no hole."""
-    path = target / TEMPORARY
-    return path.stat().st_blocks * 512 if path.exists() else 0
+    try:
+        return (target / TEMPORARY).stat().st_blocks * 512
+    except FileNotFoundError:
+        return 0
 
 
 def recorded(target):
     """What is recorded of the parts: their size, and how many bytes of each are on the disk."""
-    if not (target / STATE).exists():
+    try:
+        state = json.loads((target / STATE).read_text())
+    except FileNotFoundError:
         return None
-    state = json.loads((target / STATE).read_text())
     return (state["part"], state["synced"]) if state["version"] == 2 else None
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import support
 from servers.scripted import ScriptedServer
-from support import COUNT, pattern, same_bytes, wait_until, write_pattern
+from support import COUNT, pattern, same_bytes, sizes_now, wait_until, write_pattern
 
 MIB = 1 << 20
 
@@ -146,7 +146,7 @@ def test_SIGKILL_in_a_full_stream_then_rmmod(slow_server, home, kftp, target):
     server = slow_server("vsftpd")
     for _ in range(COUNT):
         running = kftp.start_get(server.url("file"))
-        wait_until(lambda: any(p.stat().st_size > MIB for p in target.iterdir()) or running.process.poll() is not None, "no data")
+        wait_until(lambda: any(size > MIB for size in sizes_now(target).values()) or running.process.poll() is not None, "no data")
         kill(running)
         reload_module()
     kftp.get(server.url("file")).assert_done()

@@ -5,7 +5,7 @@ import pytest
 
 from servers.real import ALL
 from servers.real_tls import CIPHERS, VERSIONS
-from support import names, same_bytes, wait_until, write_pattern
+from support import names, same_bytes, sizes_now, wait_until, write_pattern
 from tls_guest import HOSTS, check_connections, check_report, first_in_fast, needs_tls, options, settings
 
 pytestmark = needs_tls
@@ -94,7 +94,7 @@ def test_a_broken_download_goes_on(name, version, slow_server, certificates, hom
     server = slow_server(name, rate=MIB, tls=settings(certificates, version=version))
     chosen = [*options(server, certificates), "--json", server.url("file")]
     running = kftp.start_get(*chosen)
-    wait_until(lambda: any(p.stat().st_size >= MIB for p in target.iterdir()) or running.process.poll() is not None, "no data came")
+    wait_until(lambda: max(sizes_now(target).values(), default=0) >= MIB or running.process.poll() is not None, "no data came")
     server.kill()
     assert running.wait().status == 6
     assert not (target / "file").exists()

@@ -8,7 +8,7 @@ import pytest
 
 from servers.proxies import Microsocks, Tinyproxy
 from servers.real import ALL
-from support import names, same_bytes, wait_until, write_pattern
+from support import names, same_bytes, sizes_now, wait_until, write_pattern
 from tls_guest import KERNEL_HAS_TLS, check_connections, check_report, first_in_fast, needs_tls, options, settings
 
 MIB = 1 << 20
@@ -52,7 +52,7 @@ def test_a_limited_download_that_is_interrupted_goes_on(tls_server, certificates
     write_pattern(home / "file", 8 * MIB)
     chosen = [*options(tls_server, certificates), "--json", tls_server.url("file")]
     running = kftp.start_get("--limit-rate=2M", *chosen)
-    wait_until(lambda: any(p.stat().st_size >= 2 * MIB for p in target.iterdir()), "no data came")
+    wait_until(lambda: max(sizes_now(target).values(), default=0) >= 2 * MIB, "no data came")
     running.signal(signal.SIGINT)
     running.wait().assert_failed(130)
     assert not (target / "file").exists()
@@ -81,7 +81,7 @@ def test_an_interrupted_upload_leaves_no_final_name(name, slow_server, certifica
     write_pattern(target / "up", 8 * MIB)
     server = slow_server(name, rate=MIB, tls=settings(certificates))
     running = kftp.start_verb("put", *options(server, certificates), "up", server.url("final"))
-    wait_until(lambda: any(p.stat().st_size for p in home.iterdir()) or running.process.poll() is not None, "no data came")
+    wait_until(lambda: any(sizes_now(home).values()) or running.process.poll() is not None, "no data came")
     running.signal(signal.SIGINT)
     running.wait().assert_failed(130)
     assert "final" not in names(home)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from support import HARD_NAMES, names, in_url, pattern, same_bytes, wait_until, write_pattern
+from support import HARD_NAMES, names, in_url, pattern, same_bytes, sizes_now, wait_until, write_pattern
 
 MIB = 1 << 20
 HOSTS = {"IPv4": "127.0.0.1", "IPv6": "[::1]"}
@@ -182,7 +182,7 @@ def test_standard_input_needs_a_name(vsftpd, home, kftp):
 
 def largest_other(home, name="file"):
     """How much has come under a name other than the final one."""
-    return max((p.stat().st_size for p in home.iterdir() if p.name != name), default=0)
+    return max((size for other, size in sizes_now(home).items() if other != name), default=0)
 
 
 def test_while_an_upload_runs_the_final_name_is_absent(slow_server, home, kftp, target):

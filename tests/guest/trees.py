@@ -162,6 +162,13 @@ def snapshot(root, follow=False):
     return found
 
 
+def paths_now(root):
+    """The paths of what is no directory, as they are at this moment: also of a tree in which somebody is at work, where
+    all else that snapshot() looks at may be gone when it does."""
+    root = os.fsencode(root)
+    return {os.path.relpath(os.path.join(directory, name), root) for directory, _, files in os.walk(root) for name in files}
+
+
 def _entry(path, follow):
     status = os.stat(path) if follow else os.lstat(path)
     mode = stat.S_IMODE(status.st_mode)
