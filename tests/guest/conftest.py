@@ -112,6 +112,25 @@ def kernel_log(request):
     assert not trouble, "the kernel complained:\n" + "".join(lines)
 
 
+@pytest.fixture(autouse=True)
+def own_home(monkeypatch):
+    """root's, an empty one: kftp keeps there what it knows of a mirror that was interrupted."""
+    path = Path(f"/run/homes/{next(numbers)}")
+    path.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(path))
+    for name in ("STATE_DIRECTORY", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    shutil.rmtree(path)
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs_on():
+    """Ends what a test that failed has left at work: it would hold the module, files and state that others need."""
+    yield
+    support.end_everywhere("kftp", "kftpd")
+
+
 @pytest.fixture(scope="session")
 def account():
     """A system user that may log in to every server, and its home directory on a tmpfs."""
@@ -122,7 +141,9 @@ def account():
     home.chmod(0o755)
     for path in home.iterdir():  # what useradd put there
         path.unlink()
-    return home
+    yield home
+    subprocess.run(["userdel", "--force", USER], check=True, stderr=subprocess.DEVNULL)  # it says that there is no mailbox
+    shutil.rmtree(home)
 
 
 @pytest.fixture
@@ -136,14 +157,16 @@ def home(account):
 class Servers:
     """The four real servers, in clear text and with TLS as told, each started when first asked for."""
 
-    def __init__(self, account):
-        self.account, self.running = account, {}
+    def __init__(self):
+        self.directory, self.running = Path(f"/run/servers/{next(numbers)}"), {}
 
     def get(self, name, tls=None):
+        """It is started again if a test that failed has killed it."""
         if (name, tls) not in self.running:
-            directory = f"/run/servers/{name}{'-' + tls.name if tls else ''}"
-            self.running[name, tls] = real.ALL[name](directory, USER, PASSWORD, tls=tls).start()
-        return self.running[name, tls]
+            directory = self.directory / f"{name}{'-' + tls.name if tls else ''}"
+            self.running[name, tls] = real.ALL[name](directory, USER, PASSWORD, tls=tls)
+        server = self.running[name, tls]
+        return server if server.is_running() else server.start()
 
     def stop(self):
         for server in self.running.values():
@@ -152,7 +175,7 @@ class Servers:
 
 @pytest.fixture(scope="session")
 def servers(account):
-    running = Servers(account)
+    running = Servers()
     yield running
     running.stop()
 

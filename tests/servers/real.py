@@ -94,7 +94,11 @@ class Server:
                 if self.process.poll() is not None:
                     break
                 time.sleep(0.05)
+        self.kill()
         raise RuntimeError(f"{self.name} does not listen:\n" + (self.directory / "output").read_text() + self.log_text())
+
+    def is_running(self):
+        return self.process is not None and self.process.poll() is None
 
     def _family(self):
         """The server's process and those below it that have not ended: each session has at least one of its own."""
@@ -139,6 +143,10 @@ class Server:
             self.process.wait()
         for pid in family[1:]:  # sessions outlive the listener, with their sockets
             _kill(pid)
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)  # one that was made at this moment, too
+        except ProcessLookupError:
+            pass
         self.process = None
 
     def _at_rest(self):
@@ -321,6 +329,11 @@ class PureFtpd(Server):
         self.syslog.add(self.log)
         return super().start()
 
+    def _end(self, number):
+        super()._end(number)
+        self.syslog.flush()
+        self.syslog.remove(self.log)
+
     def command(self):
         kib = max(1, self.rate // 1024)
         more = ["-T", f"{kib}:{kib}"] if self.rate else []
@@ -401,7 +414,10 @@ class SyslogReceiver:
         threading.Thread(target=self._receive, daemon=True).start()
 
     def add(self, log):
-        self._logs.add(log)
+        self._logs = self._logs | {log}
+
+    def remove(self, log):
+        self._logs = self._logs - {log}  # another set, since the thread may be in the midst of this one
 
     def flush(self, seconds=10):
         """Returns when all that was sent up to now is in the logs."""
