@@ -26,6 +26,7 @@ class Network:
     """Made by `with`, and gone afterwards."""
 
     def __enter__(self):
+        self._forget()
         for command in (f"ip netns add {NAMESPACE}", f"ip -n {NAMESPACE} link set lo up",
                         f"ip link add here type veth peer name there netns {NAMESPACE}",
                         f"ip addr add {HERE}/24 dev here", "ip -6 addr add fd09::1/64 dev here nodad", "ip link set here up",
@@ -37,7 +38,15 @@ class Network:
 
     def __exit__(self, *_):
         _nft("delete table inet broken")
+        _run("ip link del here")  # with its namespace it would go away some time later
         _run(f"ip netns del {NAMESPACE}")
+
+    @staticmethod
+    def _forget():
+        """What is left if it could not be made, or unmade, by a test before this one."""
+        for command in ("ip link del here", f"ip netns del {NAMESPACE}"):
+            subprocess.run(command.split(), check=False, stderr=subprocess.DEVNULL)
+        _nft("add table inet broken\ndelete table inet broken")
 
     def take_down(self):
         """As a pulled cable: this end knows at once."""
