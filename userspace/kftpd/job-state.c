@@ -26,6 +26,8 @@ void job_set_state(Manager *m, Job *j, JobState state) {
         if (j->state == JOB_QUEUED)
                 TAILQ_REMOVE(&m->queue, j, queue);
         m->count[j->state]--;
+        if (j->state != state)
+                j->since_usec = realtime_usec();
         j->state = state;
         m->count[state]++;
         if (state == JOB_QUEUED)
@@ -33,6 +35,12 @@ void job_set_state(Manager *m, Job *j, JobState state) {
 }
 
 /* ---- One job -------------------------------------------------------------------------------------- */
+
+void job_number(Manager *m, Job *j, RunTrigger trigger, bool again) {
+        m->last_number = j->number = MAX2(realtime_usec(), m->last_number + 1);
+        j->trigger = trigger;
+        j->again = again;
+}
 
 void job_settle(Manager *m, LedgerEntry *e) {
         if (!e)
@@ -69,14 +77,24 @@ void job_withdraw(Manager *m, Job *j, JobState state, const char *why) {
                 job_set_state(m, j, state);
 }
 
+/* Goes on with the run that was interrupted. */
+static void adopt(Manager *m, Job *j, const LedgerEntry *e) {
+        job_number(m, j, e->trigger < RUN_TRIGGERS ? (RunTrigger) e->trigger : RUN_REVISION, e->again);
+        if (e->number > 0)
+                j->number = e->number;
+}
+
 /* Asks the ledger what has become of a revision: JOB_QUEUED if it has to run, or to be concluded. */
-static JobState look_up(Manager *m, const KftpJob *definition) {
+static JobState look_up(Manager *m, Job *j) {
+        const KftpJob *definition = j->definition;
         LedgerEntry *e;
         JobState state = JOB_QUEUED;
         int r = ledger_read(m->context.ledger, definition->name, &e);
 
-        if (r == -ENOENT)
+        if (r == -ENOENT) {
+                job_number(m, j, RUN_REVISION, false);
                 return JOB_QUEUED;
+        }
         if (r < 0) {
                 report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_LEDGER_DAMAGED, definition->name, r,
                              "%s: not run: its ledger entry %s/%s.json cannot be read (%s), so it is not known whether the "
@@ -86,14 +104,20 @@ static JobState look_up(Manager *m, const KftpJob *definition) {
                 return JOB_REJECTED;
         }
 
-        if (streq(e->revision, definition->revision) && ledger_entry_is_settled(e))
+        m->last_number = MAX2(m->last_number, e->number);
+        if (!streq(e->revision, definition->revision))
+                job_number(m, j, RUN_REVISION, false);
+        else if (ledger_entry_is_settled(e)) {
                 state = e->state == LEDGER_DONE ? JOB_DONE : JOB_FAILED;
+                j->last_number = e->number;
+        } else
+                adopt(m, j, e);
         ledger_entry_free(e);
         return state;
 }
 
 void job_admit(Manager *m, Job *j) {
-        JobState state = look_up(m, j->definition);
+        JobState state = look_up(m, j);
 
         job_set_state(m, j, state);
         if (state != JOB_QUEUED)

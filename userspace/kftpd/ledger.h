@@ -33,6 +33,7 @@ typedef struct LedgerEntry {
         char *remote;
         uint64_t number;                /* of the run; see runner.h */
         unsigned trigger;               /* RunTrigger */
+        bool again;                     /* the run takes what is delivered already, too */
         uint64_t ended_usec;            /* realtime clock, when the run was concluded; 0: it is not */
         uint64_t succeeded_usec;        /* when the last run was that ended well, of whatever revision; 0: none */
         char *item;                     /* of a set: the name in the source of the file that the intent is about */

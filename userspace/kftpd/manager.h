@@ -45,6 +45,14 @@ typedef struct Job {
                                          * target is looked at again. 0: at once */
         char *complaint;                /* what is wrong with its target, as it was reported last */
         uint64_t arrival;               /* the order of the queue */
+
+        /* The run that is queued, waiting or under way. */
+        uint64_t number;                /* see runner.h; 0: there is none */
+        RunTrigger trigger;
+        bool again;
+
+        uint64_t last_number;           /* of the run that was concluded last; 0: none, as far as is known */
+        uint64_t since_usec;            /* of the realtime clock: when the state changed */
         TAILQ_ENTRY(Job) jobs;
         TAILQ_ENTRY(Job) queue;
 } Job;
@@ -84,6 +92,7 @@ typedef struct Manager {
         unsigned count[JOB_STATES];
         unsigned runs;                  /* threads: those of running jobs, and checks */
         uint64_t arrivals;
+        uint64_t last_number;           /* of a run */
         unsigned generation;
         bool directory_missing;
         dev_t directory_device;         /* of the directory that was read last */
@@ -127,6 +136,8 @@ void job_withdraw(Manager *m, Job *j, JobState state, const char *why);
 void job_admit(Manager *m, Job *j);
 /* Reports what a crash, or a full state disk, has left unsaid about an entry; NULL is taken. */
 void job_settle(Manager *m, LedgerEntry *e);
+/* Gives the job's next run a number, which is the time unless that was used already. */
+void job_number(Manager *m, Job *j, RunTrigger trigger, bool again);
 /* The one place where a job's state changes: keeps the counts and the queue. */
 void job_set_state(Manager *m, Job *j, JobState state);
 

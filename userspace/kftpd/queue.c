@@ -82,7 +82,8 @@ static void start_due(Manager *m, uint64_t now) {
         Job *j;
 
         while (m->pause == PAUSE_NONE && m->count[JOB_RUNNING] < m->max_running && (j = first_due(m, now))) {
-                int r = run_start(&m->context, j->definition, j->entry, j, &j->run);
+                const RunRequest request = { .trigger = j->trigger, .number = j->number, .again = j->again };
+                int r = run_start(&m->context, &request, j->definition, j->entry, j, &j->run);
 
                 if (r < 0) {
                         pause_queue(m, PAUSE_RESOURCES, j->name, r, NULL);

@@ -46,7 +46,30 @@ static void settle_earlier(Run *run, LedgerEntry *e) {
         (void) ledger_write_lazily(run->context->ledger, e);
 }
 
-/* Finds out what is known of this revision. */
+/*
+ * Whether the entry is that of this run: an earlier attempt at it, maybe of the process before. One without a number is from a
+ * version that had none.
+ */
+static bool is_of_run(const LedgerEntry *e, const Run *run) {
+        return streq(e->revision, run->job->revision) && 
+                (e->number == run->request.number || (e->number == 0 && !ledger_entry_is_settled(e)));
+}
+
+/* A run begins; of the one before it is kept when the job ended well last. */
+static int new_entry(Run *run) {
+        uint64_t succeeded = run->entry ? run->entry->succeeded_usec : 0;
+
+        if (run->entry)
+                settle_earlier(run, run->entry);
+        ledger_entry_free(run->entry);
+        run->entry = ledger_entry_new(run->job->name, run->job->revision, run->job->remote);
+        if (!run->entry)
+                return -ENOMEM;
+        run->entry->succeeded_usec = succeeded;
+        return 0;
+}
+
+/* Finds out what is known of this run. */
 static int load_entry(Run *run) {
         int r = 0;
 
@@ -54,14 +77,12 @@ static int load_entry(Run *run) {
                 r = ledger_read(run->context->ledger, run->job->name, &run->entry);
         if (r < 0 && r != -ENOENT)
                 return r;
-        if (run->entry && !streq(run->entry->revision, run->job->revision)) {
-                settle_earlier(run, run->entry);
-                run->entry = ledger_entry_free(run->entry);
-        }
-        if (!run->entry)
-                run->entry = ledger_entry_new(run->job->name, run->job->revision, run->job->remote);
-        if (!run->entry)
-                return -ENOMEM;
+        r = run->entry && is_of_run(run->entry, run) ? 0 : new_entry(run);
+        if (r < 0)
+                return r;
+        run->entry->number = run->request.number;
+        run->entry->trigger = run->request.trigger;
+        run->entry->again = run->request.again;
         run->entry->mirror = run->job->mirror;
         return 0;
 }
@@ -308,8 +329,17 @@ static void transfer(Run *run) {
 
 /* ---- The script ----------------------------------------------------------------------------------- */
 
+static void note_end(LedgerEntry *e) {
+        if (e->ended_usec > 0)          /* it was concluded before, and could not be recorded or reported */
+                return;
+        e->ended_usec = realtime_usec();
+        if (e->state == LEDGER_DONE)
+                e->succeeded_usec = e->ended_usec;
+}
+
 /* First the ledger, then the journal: a crash between them repeats the report, never the transfer. */
 static void conclude(Run *run) {
+        note_end(run->entry);
         if (record(run) < 0) {
                 run->outcome = RUN_NO_STATE;
                 return;
@@ -364,7 +394,7 @@ static void *thread_main(void *userdata) {
         return NULL;
 }
 
-static int start(const RunContext *context, KftpJob *job, LedgerEntry *entry, bool check_only, void *userdata, Run **ret) {
+static int start(const RunContext *context, const RunRequest *request, KftpJob *job, LedgerEntry *entry, void *userdata, Run **ret) {
         Run *run = calloc(1, sizeof(*run));
         int r;
 
@@ -372,7 +402,9 @@ static int start(const RunContext *context, KftpJob *job, LedgerEntry *entry, bo
                 return -ENOMEM;
         run->context = context;
         run->userdata = userdata;
-        run->check_only = check_only;
+        run->check_only = !request;
+        if (request)
+                run->request = *request;
         r = kftp_control_new(&run->control);
         if (r < 0) {
                 free(run);
@@ -390,12 +422,23 @@ static int start(const RunContext *context, KftpJob *job, LedgerEntry *entry, bo
         return 0;
 }
 
-int run_start(const RunContext *context, KftpJob *job, LedgerEntry *entry, void *userdata, Run **ret) {
-        return start(context, job, entry, false, userdata, ret);
+const char *run_trigger_name(RunTrigger t) {
+        static const char *const names[RUN_TRIGGERS] = {
+                [RUN_REVISION] = "revision",
+                [RUN_CALENDAR] = "calendar",
+                [RUN_HAND] = "hand",
+                [RUN_WATCH] = "watch",
+        };
+
+        return t < RUN_TRIGGERS ? names[t] : "unknown";
+}
+
+int run_start(const RunContext *context, const RunRequest *request, KftpJob *job, LedgerEntry *entry, void *userdata, Run **ret) {
+        return start(context, request, job, entry, userdata, ret);
 }
 
 int run_start_check(const RunContext *context, KftpJob *job, void *userdata, Run **ret) {
-        return start(context, job, NULL, true, userdata, ret);
+        return start(context, NULL, job, NULL, userdata, ret);
 }
 
 void run_cancel(Run *run) {

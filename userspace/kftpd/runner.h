@@ -35,7 +35,7 @@ typedef enum RunOutcome {
         RUN_NO_STATE,                   /* the ledger cannot be written: error says why */
 } RunOutcome;
 
-/* Why a job runs. */
+/* Why a job runs. The ledger has these numbers. */
 typedef enum RunTrigger {
         RUN_REVISION,                   /* its file is new, or was changed */
         RUN_CALENDAR,                   /* its timer has elapsed */
@@ -64,6 +64,16 @@ typedef struct RunContext {
         int done_fd;                    /* the pipe to the main thread */
 } RunContext;
 
+/* What is asked of a run. */
+typedef struct RunRequest {
+        RunTrigger trigger;
+        uint64_t number;                /* when it became due, microseconds of the realtime clock; no two are the same */
+        bool again;                     /* what the store says is delivered, too */
+        unsigned connections;           /* to the server, at most; 0: as many as the job wants */
+        bool alone;                     /* no other run of ours is at the server: if that is too busy it is not because of us, and the
+                                         * attempt has failed */
+} RunRequest;
+
 typedef struct Run {
         const RunContext *context;
         KftpJob *job;                   /* owned */
@@ -72,10 +82,7 @@ typedef struct Run {
         pthread_t thread;
 
         bool check_only;                /* of the target; the ledger is not asked */
-        RunTrigger trigger;
-        uint64_t number;                /* of the run: when it became due, microseconds of the realtime clock; no two are the same */
-        bool again;                     /* what the store says is delivered, too */
-        unsigned connections;           /* to the server, at most; 0: as many as the job wants */
+        RunRequest request;
         LedgerEntry *entry;             /* from the ledger, if not given */
         RunOutcome outcome;
         uint64_t delay_usec;
@@ -83,11 +90,13 @@ typedef struct Run {
         char *text;                     /* what is wrong with the device, or the target */
 } Run;
 
+const char *run_trigger_name(RunTrigger t);
+
 /*
- * Starts a run. Takes job and entry over, if it succeeds; entry may be NULL, or what an earlier run
- * could not record.
+ * Starts a run, or goes on with that of this number. Takes job and entry over, if it succeeds; entry may be NULL, or what an
+ * earlier run could not record.
  */
-int run_start(const RunContext *context, KftpJob *job, LedgerEntry *entry, void *userdata, Run **ret);
+int run_start(const RunContext *context, const RunRequest *request, KftpJob *job, LedgerEntry *entry, void *userdata, Run **ret);
 /* The same for a run that does nothing but look whether the target can be written. */
 int run_start_check(const RunContext *context, KftpJob *job, void *userdata, Run **ret);
 
