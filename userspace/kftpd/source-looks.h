@@ -19,8 +19,8 @@ SourceLooks *source_looks_free(SourceLooks *l);
 /* A look at all files of a job: what the one before has seen is compared with, and forgotten at the end. */
 typedef struct SourceLook SourceLook;
 
-/* -ENOMEM. now: of the monotonic clock, in microseconds. */
-int source_look_begin(SourceLooks *l, const char *job, uint64_t now, SourceLook **ret);
+/* -ENOMEM. place: the directory; what was seen in another one says nothing. now: of the monotonic clock, in microseconds. */
+int source_look_begin(SourceLooks *l, const char *job, const char *place, uint64_t now, SourceLook **ret);
 /* *ret: since when the file has been like this. -ENOMEM. */
 int source_look_at(SourceLook *look, const char *name, uint64_t size, int64_t mtime_nsec, uint64_t *ret);
 /* What was looked at replaces what is remembered; NULL is fine. */

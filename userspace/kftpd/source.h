@@ -39,7 +39,8 @@ typedef struct SourceListing {
         size_t growing;                 /* not the same for long enough yet */
         size_t unmarked;                /* whose marker is not there */
         size_t refused;                 /* whose names are not taken */
-        size_t links;
+        size_t links;                   /* which are not followed */
+        size_t bad;                     /* lines of a server that could not be read */
         bool absent;                    /* the file, or directory, is not there */
         bool no_marker;                 /* the one of the whole directory is not there: files is empty */
         bool more;                      /* than SOURCE_FILES_MAX, or the server has not listed all */
