@@ -118,12 +118,17 @@ typedef struct KftpAttempt {
         uint64_t delay_usec;            /* until the next one */
 } KftpAttempt;
 
-/* Just before the rename, after fsync of the temporary file: makes the intent durable. */
+/*
+ * Just before the rename, after fsync of the temporary file: makes the intent durable. Of an upload the paths are those on the
+ * server, where everything has arrived.
+ */
 typedef struct KftpIntent {
         const char *temporary;          /* absolute path */
         const char *final;              /* absolute path */
         uint64_t size;
-        int64_t mtime;                  /* remote, or KFTP_MTIME_UNKNOWN */
+        int64_t mtime;                  /* of the source; or KFTP_MTIME_UNKNOWN */
+        bool twin;                      /* of an upload: what it replaces has the same size, or nobody knows */
+        int64_t twin_mtime;             /* the time of that by MDTM, or KFTP_MTIME_UNKNOWN */
 } KftpIntent;
 
 /* How a connection is encrypted. All zero: not at all. */
@@ -325,6 +330,13 @@ typedef struct KftpPutOptions {
  * Returns as kftp_get. ret->local is the source, ret->remote the final name.
  */
 int kftp_client_put(KftpClient *c, const char *source, const KftpUrl *url, const KftpPutOptions *put, KftpResult *ret);
+
+/*
+ * What has become of an upload to url's server of which nothing but its intent is known: looks both names up, and renames what is
+ * still there under the temporary one, with time and mode as put says. 1: it is delivered. 0: it was not, and may be sent again.
+ * -errno with ret->failure: transient if nobody could be asked; class INTEGRITY if it is not known whether it was delivered.
+ */
+int kftp_client_put_settle(KftpClient *c, const KftpUrl *url, const KftpIntent *intent, const KftpPutOptions *put, KftpResult *ret);
 
 /* ---- Listings -------------------------------------------------------------------------------- */
 

@@ -229,12 +229,30 @@ static bool is_in_the_way(const KftpDone *d, bool accepted) {
         return accepted && d->error == -EREMOTEIO && (d->reply == 550 || d->reply == 551 || d->reply == 553 || d->reply == 521);
 }
 
+/* From now on, nobody but the server may know whether it was delivered. */
+static int tell_intent(KftpUpload *u, KftpFailure *f) {
+        const KftpCallbacks *c = &u->options->callbacks;
+        KftpIntent intent = {
+                .temporary = u->target,
+                .final = u->final,
+                .size = u->position,
+                .mtime = u->source.mtime,
+                .twin = !u->before.known || (u->before.there && u->before.size == u->position),
+                .twin_mtime = u->before.has_mtime ? u->before.mtime : KFTP_MTIME_UNKNOWN,
+        };
+        int r = c->intent ? c->intent(c->userdata, &intent) : 0;
+
+        return r < 0 ? kftp_failure_local(f, r, "\"%s\" is complete on the server, but that could not be recorded", u->target) : 0;
+}
+
 static int take_final_name(KftpUpload *u, KftpFailure *f) {
         bool accepted;
         KftpDone done;
         int r;
 
         r = note_before(u, f);
+        if (r >= 0)
+                r = tell_intent(u, f);
         if (r < 0)
                 return r;
         r = rename_once(u, &accepted, &done, f);
