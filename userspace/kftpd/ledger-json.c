@@ -26,6 +26,11 @@ static const struct {
         MemberType type;
         size_t offset;
 } members[] = {
+        { "number", MEMBER_U64, offsetof(LedgerEntry, number) },
+        { "trigger", MEMBER_UNSIGNED, offsetof(LedgerEntry, trigger) },
+        { "again", MEMBER_BOOL, offsetof(LedgerEntry, again) },
+        { "ended_usec", MEMBER_U64, offsetof(LedgerEntry, ended_usec) },
+        { "succeeded_usec", MEMBER_U64, offsetof(LedgerEntry, succeeded_usec) },
         { "attempt", MEMBER_UNSIGNED, offsetof(LedgerEntry, attempt) },
         { "remote", MEMBER_TEXT, offsetof(LedgerEntry, remote) },
         { "temporary", MEMBER_PATH, offsetof(LedgerEntry, temporary) },
@@ -33,6 +38,13 @@ static const struct {
         { "directory_inode", MEMBER_U64, offsetof(LedgerEntry, directory_inode) },
         { "bytes", MEMBER_U64, offsetof(LedgerEntry, bytes) },
         { "mtime", MEMBER_S64, offsetof(LedgerEntry, mtime) },
+        { "item", MEMBER_PATH, offsetof(LedgerEntry, item) },
+        { "item_size", MEMBER_U64, offsetof(LedgerEntry, item_size) },
+        { "item_mtime", MEMBER_S64, offsetof(LedgerEntry, item_mtime) },
+        { "item_precision", MEMBER_UNSIGNED, offsetof(LedgerEntry, item_precision) },
+        { "set", MEMBER_BOOL, offsetof(LedgerEntry, set) },
+        { "upload", MEMBER_BOOL, offsetof(LedgerEntry, upload) },
+        { "then", MEMBER_BOOL, offsetof(LedgerEntry, then) },
         { "reported", MEMBER_BOOL, offsetof(LedgerEntry, reported) },
         { "recovered", MEMBER_BOOL, offsetof(LedgerEntry, recovered) },
         { "permanent", MEMBER_BOOL, offsetof(LedgerEntry, permanent) },
@@ -66,7 +78,7 @@ static const char *const states[LEDGER_STATES] = {
         [LEDGER_FAILED] = "failed",
 };
 
-static char *path_encode(const char *path) {
+char *ledger_path_encode(const char *path) {
         char *result = malloc(3 * strlen(path) + 1), *out = result;
 
         if (!result)
@@ -83,7 +95,7 @@ static char *path_encode(const char *path) {
         return result;
 }
 
-static char *path_decode(const char *text) {
+char *ledger_path_decode(const char *text) {
         char *result = malloc(strlen(text) + 1), *out = result;
         unsigned c;
 
@@ -105,7 +117,7 @@ static char *path_decode(const char *text) {
 }
 
 static json_t *path_to_json(const char *path) {
-        _cleanup_free_ char *encoded = path_encode(path);
+        _cleanup_free_ char *encoded = ledger_path_encode(path);
 
         return encoded ? json_string(encoded) : NULL;
 }
@@ -169,7 +181,7 @@ static int member_from_json(MemberType type, void *p, const json_t *v) {
                 if (!json_is_string(v))
                         return -EBADMSG;
                 free(*text);
-                *text = type == MEMBER_TEXT ? strdup(json_string_value(v)) : path_decode(json_string_value(v));
+                *text = type == MEMBER_TEXT ? strdup(json_string_value(v)) : ledger_path_decode(json_string_value(v));
                 return *text ? 0 : -EBADMSG;
         default:
                 return json_is_integer(v) ? number_from_json(type, p, json_integer_value(v)) : -EBADMSG;
@@ -226,6 +238,8 @@ static int entry_from_json(const json_t *o, const char *job, LedgerEntry **ret) 
                 if (v)
                         r = member_from_json(members[i].type, (char *) e + members[i].offset, v);
         }
+        if (e->item_size == (uint64_t) INT64_MAX)       /* as much as fits into JSON */
+                e->item_size = KFTP_SIZE_UNKNOWN;
         if (r >= 0 && (e->attempt == 0 || (e->state == LEDGER_INTENT && (!e->temporary || !e->final))))
                 r = -EBADMSG;
         if (r < 0) {

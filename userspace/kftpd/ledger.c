@@ -6,11 +6,13 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "delivered.h"
 #include "ledger-json.h"
 #include "ledger.h"
 #include "util.h"
 
 #define SUBDIRECTORY "ledger"
+#define DELIVERED "delivered"
 #define SUFFIX ".json"
 /* More than any entry has: a job's remote and paths are no longer than its file, and texts are cut. */
 #define ENTRY_SIZE_MAX (512U * 1024U)
@@ -18,6 +20,8 @@
 struct Ledger {
         int fd;
         char *path;
+        int delivered_fd;
+        char *delivered_path;
 };
 
 /* ---- Entries -------------------------------------------------------------------------------------- */
@@ -31,7 +35,8 @@ LedgerEntry *ledger_entry_new(const char *job, const char *revision, const char 
         e->remote = remote ? strdup(remote) : NULL;
         (void) snprintf(e->revision, sizeof(e->revision), "%s", revision);
         e->attempt = 1;
-        e->mtime = KFTP_MTIME_UNKNOWN;
+        e->mtime = e->item_mtime = KFTP_MTIME_UNKNOWN;
+        e->item_size = KFTP_SIZE_UNKNOWN;
         if (!e->job || (remote && !e->remote))
                 return ledger_entry_free(e);
         return e;
@@ -42,6 +47,7 @@ LedgerEntry *ledger_entry_free(LedgerEntry *e) {
                 return NULL;
         free(e->job);
         free(e->remote);
+        free(e->item);
         free(e->temporary);
         free(e->final);
         free(e->text);
@@ -72,14 +78,18 @@ uint64_t ledger_directory_inode(const char *path) {
         return (uint64_t) st.st_ino & INT64_MAX;        /* as much as fits into JSON */
 }
 
-bool ledger_entry_recover(LedgerEntry *e) {
+bool ledger_entry_was_delivered(const LedgerEntry *e) {
         struct stat st;
 
-        if (e->state != LEDGER_INTENT || !e->temporary)
+        if (e->state != LEDGER_INTENT || e->upload || !e->temporary)
                 return false;
         if (lstat(e->temporary, &st) >= 0 || errno != ENOENT || e->directory_inode == 0)
                 return false;
-        if (ledger_directory_inode(e->temporary) != e->directory_inode)
+        return ledger_directory_inode(e->temporary) == e->directory_inode;
+}
+
+bool ledger_entry_recover(LedgerEntry *e) {
+        if (e->set || e->then || !ledger_entry_was_delivered(e))
                 return false;
         e->state = LEDGER_DONE;
         e->recovered = true;
@@ -113,43 +123,61 @@ static int make_directory(const char *state_directory, const char *path) {
         return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+static int open_directory(const char *path) {
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        return fd < 0 ? -errno : fd;
+}
+
+/* STATE/NAME, which is made if it is not there. */
+static int open_subdirectory(const char *state_directory, const char *name, char **path) {
+        int r;
+
+        if (asprintf(path, "%s/%s", state_directory, name) < 0) {
+                *path = NULL;
+                return -ENOMEM;
+        }
+        r = make_directory(state_directory, *path);
+        return r < 0 ? r : open_directory(*path);
+}
+
 int ledger_open(const char *state_directory, Ledger **ret) {
         Ledger *l = calloc(1, sizeof(*l));
         int r;
 
         if (!l)
                 return -ENOMEM;
-        l->fd = -1;
-        if (asprintf(&l->path, "%s/" SUBDIRECTORY, state_directory) < 0) {
-                l->path = NULL;
-                r = -ENOMEM;
-                goto fail;
+        l->delivered_fd = -1;
+        r = l->fd = open_subdirectory(state_directory, SUBDIRECTORY, &l->path);
+        if (r >= 0)
+                r = claim(l->fd);
+        if (r >= 0)
+                r = l->delivered_fd = open_subdirectory(state_directory, DELIVERED, &l->delivered_path);
+        if (r < 0) {
+                ledger_free(l);
+                return r;
         }
-        r = make_directory(state_directory, l->path);
-        if (r < 0)
-                goto fail;
-        l->fd = open(l->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (l->fd < 0) {
-                r = -errno;
-                goto fail;
-        }
-        r = claim(l->fd);
-        if (r < 0)
-                goto fail;
         *ret = l;
         return 0;
-fail:
-        ledger_free(l);
-        return r;
 }
 
 Ledger *ledger_free(Ledger *l) {
         if (!l)
                 return NULL;
         safe_close(l->fd);
+        safe_close(l->delivered_fd);
         free(l->path);
+        free(l->delivered_path);
         free(l);
         return NULL;
+}
+
+int ledger_delivered_fd(const Ledger *l) {
+        return l->delivered_fd;
+}
+
+const char *ledger_delivered_path(const Ledger *l) {
+        return l->delivered_path;
 }
 
 const char *ledger_path(const Ledger *l) {
@@ -249,18 +277,21 @@ int ledger_write_lazily(Ledger *l, const LedgerEntry *e) {
 
 int ledger_remove_lazily(Ledger *l, const char *job) {
         _cleanup_free_ char *name = NULL;
+        int r;
 
         if (asprintf(&name, "%s" SUFFIX, job) < 0) {
                 name = NULL;
                 return -ENOMEM;
         }
-        if (unlinkat(l->fd, name, 0) < 0)
-                return errno == ENOENT || errno == ENAMETOOLONG ? 0 : -errno;
-        return 0;
+        /* The entry goes last: as long as it is there, the store is not forgotten. */
+        r = delivered_remove(l->delivered_fd, job);
+        if (r >= 0 && unlinkat(l->fd, name, 0) < 0 && errno != ENOENT && errno != ENAMETOOLONG)
+                r = -errno;
+        return r;
 }
 
 int ledger_sync(Ledger *l) {
-        return fsync(l->fd) < 0 ? -errno : 0;
+        return fsync(l->delivered_fd) < 0 || fsync(l->fd) < 0 ? -errno : 0;
 }
 
 int ledger_remove(Ledger *l, const char *job) {

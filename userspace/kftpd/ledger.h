@@ -36,12 +36,20 @@ typedef struct LedgerEntry {
         bool again;                     /* the run takes what is delivered already, too */
         uint64_t ended_usec;            /* realtime clock, when the run was concluded; 0: it is not */
         uint64_t succeeded_usec;        /* when the last run was that ended well, of whatever revision; 0: none */
-        char *item;                     /* of a set: the name in the source of the file that the intent is about */
+
+        /* What follows when a file has been delivered is the run's to do: an intent whose file has its name is not the end of it. */
+        bool set;                       /* of several files: the store is told of each */
+        bool upload;                    /* the names of the intent are the server's */
+        bool then;                      /* the source is to be deleted or moved */
+        char *item;                     /* the name in the source of the file that the intent is about, */
+        uint64_t item_size;             /* and size and time as listed there */
+        int64_t item_mtime;
+        uint32_t item_precision;
 
         char *temporary;                /* from LEDGER_INTENT on */
         char *final;
         uint64_t directory_inode;       /* of the directory of both; 0 before LEDGER_INTENT */
-        uint64_t bytes;                 /* size of the file; while it is not complete, what there is of it; of a mirror all
+        uint64_t bytes;                 /* size of the file; while it is not complete, what there is of it; of a mirror or a set all
                                          * that its attempts have moved */
         int64_t mtime;                  /* remote, or KFTP_MTIME_UNKNOWN */
 
@@ -65,7 +73,7 @@ typedef struct LedgerEntry {
         char *tls;                      /* as kftp_format_tls shows it; NULL: none */
 
         /* A mirror has no intent: each file is delivered by itself, and to run again does no harm. What was done is of all
-         * attempts that came to an end, what was found of the last one. */
+         * attempts that came to an end, what was found of the last one. A set has counts, too. */
         bool mirror;
         uint64_t transferred;
         uint64_t deleted;
@@ -81,10 +89,11 @@ LedgerEntry *ledger_entry_free(LedgerEntry *e);
 bool ledger_entry_is_settled(const LedgerEntry *e);
 
 /*
- * Intent present and temporary file gone means delivered: makes such an entry LEDGER_DONE. Returns
- * whether it did. Says no if the directory is not the one of the intent: its file system may not be
- * mounted, and what is there is an empty mount point.
+ * Intent present and temporary file gone means delivered. Says no if the directory is not the one of the intent: its file system
+ * may not be mounted, and what is there is an empty mount point. Of an upload it says nothing.
  */
+bool ledger_entry_was_delivered(const LedgerEntry *e);
+/* Makes such an entry LEDGER_DONE, if nothing else is to be done for it. Returns whether it did. */
 bool ledger_entry_recover(LedgerEntry *e);
 
 /* The inode of the directory that path is in, 0 if there is none: with it an intent is recorded. */
@@ -97,6 +106,9 @@ typedef struct Ledger Ledger;
 int ledger_open(const char *state_directory, Ledger **ret);
 Ledger *ledger_free(Ledger *l);
 const char *ledger_path(const Ledger *l);
+/* The directory of the stores of what was delivered (delivered.h). What is removed from the ledger is so from there, too. */
+int ledger_delivered_fd(const Ledger *l);
+const char *ledger_delivered_path(const Ledger *l);
 
 /* Returns 0, -ENOENT, -EBADMSG if the file is damaged, or another -errno if it cannot be read. */
 int ledger_read(Ledger *l, const char *job, LedgerEntry **ret);
