@@ -26,6 +26,8 @@ SIZE = 5 * MIB // 2 + 12345
 RATE = MIB
 #: longer than a reply takes on a busy machine, shorter than a test may last
 TIMEOUT = 5
+#: of a wait in vain
+SHORT = 2
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,7 @@ def arrived(transfer):
 class CutByServer:
     """Its process is killed."""
     status = 6
+    rounds = COUNT
 
     def cut(self, running, server, network):
         server.cut()
@@ -91,6 +94,7 @@ class CutByServer:
 class CutByLink:
     """The device goes down until the command has given up."""
     status = 6
+    rounds = (2 * COUNT + 2) // 3   # each takes long
 
     def cut(self, running, server, network):
         network.take_down()
@@ -102,6 +106,7 @@ class CutByLink:
 class CutByDrop:
     """Packets vanish until the command has given up."""
     status = 6
+    rounds = (2 * COUNT + 2) // 3
 
     def cut(self, running, server, network):
         network.drop()
@@ -113,6 +118,7 @@ class CutByDrop:
 class CutByUser:
     """Ctrl-C."""
     status = 130
+    rounds = COUNT
 
     def cut(self, running, server, network):
         running.signal(signal.SIGINT)
@@ -167,7 +173,7 @@ def test_cut_at_a_random_point_and_resumed(cut, transfer, far, network, home, kf
     order = list(real.ALL)
     rng.shuffle(order)
     rounds = misses = 0
-    while rounds < COUNT:
+    while rounds < cut.rounds:
         server = far(order[rounds % len(order)])
         work = transfer(home, target, rounds)
         # one in four is cut before there is any data: while logging in, say
@@ -246,7 +252,7 @@ def test_an_upload_that_the_server_resets_is_an_error(says, kept, end, kftp, tar
             session.hang()
     with ScriptedServer({}, {"STOR": script}) as server:
         sockets = tcp_sockets()
-        failed = kftp.verb("put", f"--timeout={TIMEOUT}", "file", server.url("file"))
+        failed = kftp.verb("put", f"--timeout={TIMEOUT if says else SHORT}", "file", server.url("file"))
         assert failed.status in (6, 8), f"{failed.status}: {failed.stderr}"
         assert failed.stderr.count("\n") == 1
         assert "file" not in server.files
