@@ -17,10 +17,12 @@ BYTES_PER_FILE = 600
 
 
 def fill(directory, number):
-    for i in range(number):
-        path = directory / f"some-report-{i:06}.csv"
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
-        os.utime(path, (MTIME, MTIME))
+    """With names of one file, which is quicker than to make so many."""
+    paths = [f"{directory}/some-report-{i:06}.csv" for i in range(number)]
+    os.close(os.open(paths[0], os.O_CREAT | os.O_WRONLY, 0o644))
+    os.utime(paths[0], (MTIME, MTIME))
+    for path in paths[1:]:
+        os.link(paths[0], path)
 
 
 def peak(kftp, server, name, here, number):
