@@ -11,7 +11,7 @@ import pytest
 from servers.real import ALL
 from servers.real_tls import CIPHERS, VERSIONS, Connection, Settings
 from support import LIMIT, PASSWORD, USER, write_pattern
-from tls_guest import first_in_fast
+from tls_guest import varied
 
 #: who refuses a data connection with a session of its own
 STRICT = ("vsftpd", "proftpd")
@@ -43,9 +43,7 @@ def fetch_twice(server, certificates, resume):
     return [into.getvalue() for into in got]
 
 
-@pytest.mark.parametrize("version", first_in_fast(VERSIONS))
-@pytest.mark.parametrize("cipher", first_in_fast(CIPHERS))
-@pytest.mark.parametrize("name", first_in_fast(ALL))
+@pytest.mark.parametrize("name,cipher,version", varied(ALL, CIPHERS, VERSIONS))
 def test_version_and_cipher_are_as_told_and_resumption_is_logged(name, cipher, version, servers, certificates, home):
     write_pattern(home / "file", 1000)
     server = servers.get(name, Settings(certificates.good.pem, version=version, cipher=cipher))

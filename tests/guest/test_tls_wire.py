@@ -85,10 +85,10 @@ def files():
     return pattern(SIZE, seed=1), pattern(SIZE, seed=2)
 
 
-@pytest.mark.parametrize("version", first_in_fast(["1.3", "1.2"]))
-@pytest.mark.parametrize("name,implicit", first_in_fast([("vsftpd", False), ("proftpd", True), ("pure-ftpd", False),
-                                                         ("pyftpdlib", False)]))
-@pytest.mark.parametrize("family", first_in_fast(HOSTS))
+@pytest.mark.parametrize("name,implicit,family,version", first_in_fast([
+    ("vsftpd", False, "IPv4", "1.3"), ("vsftpd", False, "IPv6", "1.2"), ("proftpd", True, "IPv6", "1.3"), ("proftpd", True, "IPv4", "1.2"),
+    ("pure-ftpd", False, "IPv4", "1.3"), ("pure-ftpd", False, "IPv6", "1.2"), ("pyftpdlib", False, "IPv6", "1.3"),
+    ("pyftpdlib", False, "IPv4", "1.2")]))
 def test_with_TLS_nothing_is_seen(family, name, implicit, version, files, servers, certificates, home, kftp, target):
     server = servers.get(name, settings(certificates, implicit=implicit, version=version))
     captured = move_both_ways(server, options(server, certificates), HOSTS[family], *files, home, kftp, target)

@@ -24,6 +24,12 @@ def first_in_fast(values, fast=1):
                             for value in values[fast:]]
 
 
+def varied(names, ciphers, versions):
+    """Each server with each version, and each cipher with each version: a third of what there is of all three."""
+    return first_in_fast((name, list(ciphers)[(i + 2 * j) % len(ciphers)], version)
+                         for i, name in enumerate(names) for j, version in enumerate(versions))
+
+
 HOSTS = {"IPv4": "127.0.0.1", "IPv6": "[::1]"}
 
 
