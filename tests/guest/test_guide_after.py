@@ -292,7 +292,7 @@ def test_T26_silence_in_any_state_of_an_upload_is_a_time_out(verb, guide):
 def test_T26_silence_in_any_state_of_a_listing_is_a_time_out_or_no_obstacle(verb, guide):
     features = MLST if verb == "MLSD" else FEATURES
     with ScriptedServer({"dir/file": DATA}, {verb: hang}, features=features) as server:
-        result = guide.kftp.run("ls", f"--password-file={guide.kftp.password_file}", "--retries=0", "--timeout=1", server.url("dir/"))
+        result = guide.kftp.run("ls", f"--password-file={guide.kftp.password_file}", "--retries=0", f"--timeout={SHORT}", server.url("dir/"))
         asked = verb in server.verbs()
         guide.check(server, result, 6 if asked else 0, 20)
     assert asked or verb in ("PWD", "CWD"), f"{verb} was to be tested"

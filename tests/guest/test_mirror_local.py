@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Mirrors where the tree here is not all files and directories, or changes while it is mirrored."""
 import os
+import signal
 import socket
 import stat
 
@@ -61,11 +62,13 @@ def test_a_file_that_another_transfer_has(vsftpd, kftp, mirror):
     write(mirror.there, {"x": bytes(200000), "y": b"after it"})
     mirror.give()
     mirror.here.mkdir()
-    other = kftp.start_get("--limit-rate=30K", vsftpd.url("there/x"), mirror.here)
+    other = kftp.start_get("--limit-rate=60K", vsftpd.url("there/x"), mirror.here)
     partial = mirror.here / ".x.kftp-part"
     wait_until(lambda: size_now(partial) > 0, "nothing came")
+    other.signal(signal.SIGSTOP)
+    assert size_now(partial), "the other transfer was over too early to tell"
     result = mirror.kftp.verb("mirror", vsftpd.url("there"), mirror.here)
-    assert other.process.poll() is None, "the other transfer was over too early to tell"
+    other.signal(signal.SIGCONT)
     assert result.status == 3, result.stderr
     assert "another transfer to " in result.stderr
     assert (mirror.here / "y").read_bytes() == b"after it"

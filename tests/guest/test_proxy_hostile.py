@@ -10,7 +10,7 @@ import time
 import pytest
 
 from servers.scripted import ScriptedServer
-from support import names, pattern
+from support import names, pattern, wait_until
 
 DATA = pattern(100_000)
 #: seconds; what waits as long as it may has failed long before
@@ -230,8 +230,7 @@ def test_slow_for_ever(kftp, target, server, scheme, act):
 def test_interrupted(kftp, target, server):
     with ScriptedProxy(lambda connection, _: time.sleep(60)) as proxy:
         running = kftp.start_get("--timeout=60", f"--proxy=socks5://127.0.0.1:{proxy.port}", server.url("file"))
-        while proxy.count == 0:
-            time.sleep(0.05)
+        wait_until(lambda: proxy.count, "the proxy was not asked")
         running.signal(signal.SIGINT)
         assert running.wait().status == 130
 

@@ -136,8 +136,8 @@ def test_memory_is_bounded(vsftpd, home, kftp, target):
 
 def test_a_slow_reader(kftp):
     with ScriptedServer({"a": DATA}) as server:
-        cat = kftp.start_verb("cat", "--timeout=1", server.url("a"))
-        time.sleep(2.5)  # longer than any wait may be; but it is not the network that is slow
+        cat = kftp.start_verb("cat", "--timeout=3", server.url("a"))
+        time.sleep(4)  # longer than any wait may be; but it is not the network that is slow
         result = cat.process.communicate(timeout=60)
     assert result[0] == DATA
     assert cat.process.returncode == 0, result[1]

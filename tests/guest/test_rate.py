@@ -45,8 +45,8 @@ def test_a_limit_that_is_not_reached(kftp, target, server):
 
 
 def test_a_slow_rate_is_interrupted_at_once(kftp, server):
-    running = kftp.start_get("--limit-rate=1", "--timeout=1", server.url("file"))
-    time.sleep(2.5)  # slower than any deadline, but not stalled
+    running = kftp.start_get("--limit-rate=1", "--timeout=3", server.url("file"))
+    time.sleep(4)  # slower than any deadline, but not stalled
     assert running.process.poll() is None
     running.signal(signal.SIGINT)
     assert running.wait().status == 130
