@@ -55,7 +55,7 @@ static void test_waiting_job_holds_no_place(void **state) {
         daemon_start(d);
         put_job(d, "down", "flaky", "[Job]\nRetrySec=5min\n");
         daemon_expect(d, 1, ATTEMPT_FAILED, "KFTP_JOB=down");
-        daemon_expect(d, 1, "NOTIFY", "STATUS=0 running, 1 queued, 0 failed");
+        daemon_expect(d, 1, "NOTIFY", "STATUS=0 running, 0 queued, 1 waiting, 0 failed");
         put_job(d, "gone", "flaky", "[Job]\nRetrySec=5min\n");
         daemon_expect(d, 1, ATTEMPT_FAILED, "KFTP_JOB=gone");
         put_job(d, "acme", "ok", NULL);

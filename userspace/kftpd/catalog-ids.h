@@ -42,3 +42,7 @@
 #define KFTP_MESSAGE_QUEUE_RESUMED "06c0fbd481d6468290fa850c304f9739"
 /* The directory of job files cannot be read. */
 #define KFTP_MESSAGE_DIRECTORY_MISSING "dadc923209554ec7998b221adf65d225"
+/* A job waits for what is not there yet. */
+#define KFTP_MESSAGE_JOB_WAITS "779c6c5baa18448c8596d02d8e3c88ef"
+/* A server lets in no further connection. */
+#define KFTP_MESSAGE_SERVER_BUSY "a83c222e6c154bdb9d52b9c08e5ba74c"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What becomes of a job when its file has changed: decides by the ledger whether a revision has to run, and lets go of what is
+ * What becomes of a job when its file has changed: decides by the ledger whether there is something to be run, and lets go of what is
  * not to run any more.
  */
 
@@ -8,38 +8,58 @@
 #include <syslog.h>
 
 #include "catalog-ids.h"
-#include "manager.h"
+#include "queue.h"
 
-/* Keeps the order of arrival also for a job that comes back. */
-static void enqueue(Manager *m, Job *j) {
-        Job *after;
-
-        TAILQ_FOREACH_REVERSE(after, &m->queue, JobList, queue)
-                if (after->arrival <= j->arrival) {
-                        TAILQ_INSERT_AFTER(&m->queue, after, j, queue);
-                        return;
-                }
-        TAILQ_INSERT_HEAD(&m->queue, j, queue);
-}
+/* ---- States --------------------------------------------------------------------------------------- */
 
 void job_set_state(Manager *m, Job *j, JobState state) {
         if (j->state == JOB_QUEUED)
-                TAILQ_REMOVE(&m->queue, j, queue);
+                queue_remove(m, j);
+        if (j->timer || j->not_before > 0) {
+                j->timer = sd_event_source_disable_unref(j->timer);
+                j->not_before = 0;
+        }
         m->count[j->state]--;
         if (j->state != state)
                 j->since_usec = realtime_usec();
         j->state = state;
         m->count[state]++;
         if (state == JOB_QUEUED)
-                enqueue(m, j);
+                queue_add(m, j);
+        bus_job_changed(m, j, false);
 }
-
-/* ---- One job -------------------------------------------------------------------------------------- */
 
 void job_number(Manager *m, Job *j, RunTrigger trigger, bool again) {
         m->last_number = j->number = MAX2(realtime_usec(), m->last_number + 1);
         j->trigger = trigger;
         j->again = again;
+        j->begun = false;
+}
+
+bool job_is_pending(const Job *j) {
+        return j->definition && !j->run;
+}
+
+/* ---- What a job holds ----------------------------------------------------------------------------- */
+
+static void leave_server(Manager *m, Job *j) {
+        if (j->server)
+                server_leave(&m->servers, j->server, j->max_connections, now_usec());
+        j->server = NULL;
+}
+
+int job_note_definition(Manager *m, Job *j, const KftpJob *definition) {
+        Server *s = server_join(&m->servers, definition->url.host, definition->url.port, definition->max_connections);
+
+        if (!s)
+                return -ENOMEM;
+        leave_server(m, j);
+        j->server = s;
+        j->max_connections = definition->max_connections;
+        j->scheduled = definition->calendar;
+        j->watch = definition->watch;
+        memcpy(j->revision, definition->revision, sizeof(j->revision));
+        return 0;
 }
 
 void job_settle(Manager *m, LedgerEntry *e) {
@@ -56,18 +76,28 @@ static void drop(Manager *m, Job *j) {
         job_settle(m, j->entry);
         j->entry = ledger_entry_free(j->entry);
         j->revision[0] = '\0';
-        j->not_before = 0;
         free(STEAL_PTR(j->complaint));
+        free(STEAL_PTR(j->waited));
 }
 
-/* What waits for its next attempt has begun, so that its end is told like that of a run. */
+void job_forget(Manager *m, Job *j) {
+        kftp_job_free(j->definition);
+        ledger_entry_free(j->entry);
+        free(j->complaint);
+        free(j->waited);
+        leave_server(m, j);
+}
+
+/* What waits, or was interrupted, has begun, so that its end is told like that of a run. */
 static void tell_waiting(Manager *m, const Job *j, const char *why) {
-        if (j->state == JOB_QUEUED && j->not_before > 0)
+        if (job_is_pending(j) && j->begun)
                 report_event(&m->context.report, LOG_NOTICE, KFTP_MESSAGE_JOB_CANCELLED, j->name, 0,
                              "%s: cancelled: %s", j->name, why);
 }
 
 void job_withdraw(Manager *m, Job *j, JobState state, const char *why) {
+        bool pending = job_is_pending(j);
+
         tell_waiting(m, j, why);
         drop(m, j);
         j->withdrawn = state;
@@ -75,43 +105,78 @@ void job_withdraw(Manager *m, Job *j, JobState state, const char *why) {
                 queue_cancel(j, why);
         else
                 job_set_state(m, j, state);
+        leave_server(m, j);
+        if (pending)
+                bus_job_changed(m, j, true);
 }
 
+/* ---- What the ledger knows ------------------------------------------------------------------------ */
+
 /* Goes on with the run that was interrupted. */
-static void adopt(Manager *m, Job *j, const LedgerEntry *e) {
+static JobState adopt(Manager *m, Job *j, const LedgerEntry *e) {
         job_number(m, j, e->trigger < RUN_TRIGGERS ? (RunTrigger) e->trigger : RUN_REVISION, e->again);
         if (e->number > 0)
                 j->number = e->number;
+        j->begun = true;
+        return JOB_QUEUED;
 }
 
-/* Asks the ledger what has become of a revision: JOB_QUEUED if it has to run, or to be concluded. */
-static JobState look_up(Manager *m, Job *j) {
-        const KftpJob *definition = j->definition;
-        LedgerEntry *e;
-        JobState state = JOB_QUEUED;
-        int r = ledger_read(m->context.ledger, definition->name, &e);
+static JobState begin(Manager *m, Job *j, RunTrigger trigger) {
+        job_number(m, j, trigger, false);
+        return JOB_QUEUED;
+}
 
-        if (r == -ENOENT) {
-                job_number(m, j, RUN_REVISION, false);
-                return JOB_QUEUED;
+/* What ran before has ended, in whatever way. A hot folder that somebody has told to stop does. */
+static JobState ended(Manager *m, Job *j, const LedgerEntry *e) {
+        queue_remember(j, e);
+        if (j->watch && e->class != KFTP_CLASS_INTERRUPTED)
+                return begin(m, j, RUN_WATCH);
+        if (e->state == LEDGER_FAILED)
+                return JOB_FAILED;
+        return j->scheduled ? JOB_SCHEDULED : JOB_DONE;
+}
+
+/* What another revision of the job's file has done; of a scheduled job what was interrupted will not be taken up again. */
+static JobState look_back(Manager *m, Job *j, LedgerEntry **e) {
+        if (!j->scheduled)
+                return begin(m, j, RUN_REVISION);
+        if (ledger_entry_is_settled(*e)) {
+                queue_remember(j, *e);
+                return JOB_SCHEDULED;
         }
+        (void) ledger_entry_recover(*e);
+        if ((*e)->state != LEDGER_DONE && (*e)->state != LEDGER_FAILED)
+                report_stopped(&m->context.report, *e, "its file was changed");
+        j->number = (*e)->number;
+        queue_conclude(m, j, STEAL_PTR(*e), "cancelled: its file was changed", false);
+        return JOB_SCHEDULED;
+}
+
+/* Asks the ledger what has become of the job: JOB_QUEUED if it has to run, or a run to be concluded. */
+static JobState look_up(Manager *m, Job *j) {
+        LedgerEntry *e;
+        JobState state;
+        int r = ledger_read(m->context.ledger, j->name, &e);
+
+        if (r == -ENOENT)
+                return j->scheduled ? JOB_SCHEDULED : begin(m, j, RUN_REVISION);
         if (r < 0) {
-                report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_LEDGER_DAMAGED, definition->name, r,
+                report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_LEDGER_DAMAGED, j->name, r,
                              "%s: not run: its ledger entry %s/%s.json cannot be read (%s), so it is not known whether the "
                              "job has run already; to run it, remove the entry and type: systemctl reload kftpd",
-                             definition->name, ledger_path(m->context.ledger), definition->name,
+                             j->name, ledger_path(m->context.ledger), j->name,
                              r == -EBADMSG ? "damaged" : strerror(-r));
                 return JOB_REJECTED;
         }
 
         m->last_number = MAX2(m->last_number, e->number);
-        if (!streq(e->revision, definition->revision))
-                job_number(m, j, RUN_REVISION, false);
-        else if (ledger_entry_is_settled(e)) {
-                state = e->state == LEDGER_DONE ? JOB_DONE : JOB_FAILED;
-                j->last_number = e->number;
-        } else
-                adopt(m, j, e);
+        j->succeeded_usec = e->succeeded_usec;
+        if (!streq(e->revision, j->revision))
+                state = look_back(m, j, &e);
+        else if (ledger_entry_is_settled(e))
+                state = ended(m, j, e);
+        else
+                state = adopt(m, j, e);
         ledger_entry_free(e);
         return state;
 }
@@ -119,19 +184,40 @@ static JobState look_up(Manager *m, Job *j) {
 void job_admit(Manager *m, Job *j) {
         JobState state = look_up(m, j);
 
-        job_set_state(m, j, state);
         if (state != JOB_QUEUED)
                 j->definition = kftp_job_free(j->definition);
+        job_set_state(m, j, state);
+}
+
+/* The file was loaded again: what is known to be wrong with the target is looked at, and said, again. */
+static void check_again(Manager *m, Job *j) {
+        if (j->state != JOB_REJECTED)
+                return;
+        free(STEAL_PTR(j->complaint));
+        job_wait_no_longer(m, j);
 }
 
 void job_accept(Manager *m, Job *j, KftpJob *definition) {
-        if (streq(j->revision, definition->revision) && j->state != JOB_REJECTED) {
+        bool pending = job_is_pending(j);
+
+        if (streq(j->revision, definition->revision) && (j->state != JOB_REJECTED || pending || j->run)) {
                 kftp_job_free(definition);
+                check_again(m, j);
                 return;
         }
         tell_waiting(m, j, "its file was changed");
+        if (pending && j->begun)
+                queue_conclude(m, j, NULL, "cancelled: its file was changed", false);
         drop(m, j);
-        memcpy(j->revision, definition->revision, sizeof(j->revision));
+        if (!j->run)
+                job_set_state(m, j, JOB_UNKNOWN);       /* out of the queue of its server, which may become another one */
+        if (pending)
+                bus_job_changed(m, j, true);
+        if (job_note_definition(m, j, definition) < 0) {
+                kftp_job_free(definition);
+                job_withdraw(m, j, JOB_REJECTED, "not enough memory");
+                return;
+        }
         j->definition = definition;
         j->arrival = ++m->arrivals;
         if (j->run)             /* it ends first, then the new definition is admitted */

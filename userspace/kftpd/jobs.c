@@ -48,11 +48,27 @@ Job *job_free(Manager *m, Job *j) {
         TAILQ_REMOVE(&m->jobs, j, jobs);
         tdelete(j, &m->by_name, compare_names);
         free(j->name);
-        kftp_job_free(j->definition);
-        ledger_entry_free(j->entry);
-        free(j->complaint);
+        job_forget(m, j);
         free(j);
         return NULL;
+}
+
+static void ignore(void *userdata, const KftpDiagnosis *d) {
+        (void) userdata;
+        (void) d;
+}
+
+int job_read_definition(Manager *m, const Job *j, KftpJob **ret) {
+        _cleanup_close_ int fd = open(m->config_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_free_ char *filename = NULL;
+
+        if (fd < 0)
+                return -errno;
+        if (asprintf(&filename, "%s" KFTP_JOB_SUFFIX, j->name) < 0) {
+                filename = NULL;
+                return -ENOMEM;
+        }
+        return kftp_job_load(fd, m->config_directory, filename, ignore, NULL, ret);
 }
 
 static void load(Manager *m, Job *j, int directory_fd, const char *filename, bool forced) {

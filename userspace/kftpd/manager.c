@@ -14,6 +14,9 @@
 #include "catalog-ids.h"
 #include "manager.h"
 
+#define LOOK_USEC (5 * USEC_PER_SEC)
+#define RELEASE_USEC (5 * 60 * USEC_PER_SEC)
+#define FORGET_USEC (60 * 60 * USEC_PER_SEC)
 #define STOP_USEC (5 * USEC_PER_SEC)    /* for runs to come to a resumable point */
 
 /* ---- The service manager -------------------------------------------------------------------------- */
@@ -25,11 +28,13 @@ static char *format_status(const Manager *m) {
                 [PAUSE_STATE] = "; waiting for the state directory",
                 [PAUSE_RESOURCES] = "; waiting for resources",
         };
-        char rejected[32] = "", *text;
+        char rejected[32] = "", waiting[32] = "", *text;
 
+        if (m->count[JOB_WAITING] > 0)
+                (void) snprintf(waiting, sizeof(waiting), ", %u waiting", m->count[JOB_WAITING]);
         if (m->count[JOB_REJECTED] > 0)
                 (void) snprintf(rejected, sizeof(rejected), ", %u rejected", m->count[JOB_REJECTED]);
-        return asprintf(&text, "%u running, %u queued, %u failed%s%s%s", m->count[JOB_RUNNING], m->count[JOB_QUEUED],
+        return asprintf(&text, "%u running, %u queued%s, %u failed%s%s%s", m->count[JOB_RUNNING], m->count[JOB_QUEUED], waiting,
                         m->count[JOB_FAILED], rejected, pauses[m->reported_pause], m->stopping ? "; stopping" : "") < 0 ?
                 NULL : text;
 }
@@ -90,16 +95,18 @@ static int on_stop(sd_event_source *s, const struct signalfd_siginfo *si, void *
         return end_if_idle(m);
 }
 
-static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
-        Manager *m = userdata;
-
-        (void) s;
-        (void) si;
+void manager_reload(Manager *m) {
         if (m->stopping)
-                return 0;
+                return;
         (void) sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long) now_usec());
         manager_scan(m, true);
         (void) sd_notify(false, "READY=1");
+}
+
+static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
+        (void) s;
+        (void) si;
+        manager_reload(userdata);
         return 0;
 }
 
@@ -200,9 +207,10 @@ int manager_new(const ManagerOptions *options, Manager **ret) {
         m->max_running = options->max_running;
         m->pause_usec = options->pause_usec;
         m->check_usec = options->check_usec;
+        m->look_usec = options->look_usec ?: LOOK_USEC;
         m->context.calls = options->calls;
         TAILQ_INIT(&m->jobs);
-        TAILQ_INIT(&m->queue);
+        servers_init(&m->servers, options->release_usec ?: RELEASE_USEC, options->forget_usec ?: FORGET_USEC);
         report_init(&m->context.report);
 
         m->config_directory = strdup(options->config_directory);
@@ -237,9 +245,9 @@ Manager *manager_free(Manager *m) {
                 return NULL;
         while (!TAILQ_EMPTY(&m->jobs))
                 job_free(m, TAILQ_FIRST(&m->jobs));
+        servers_done(&m->servers);
         watch_free(m->watch);
         sd_event_source_unref(m->pause_timer);
-        sd_event_source_unref(m->wake_timer);
         sd_event_source_unref(m->stop_timer);
         sd_event_unref(m->event);
         safe_close(m->done_fd);

@@ -13,6 +13,7 @@
 #include "ledger.h"
 #include "report.h"
 #include "runner.h"
+#include "server.h"
 #include "watch.h"
 
 typedef enum JobState {
@@ -39,19 +40,34 @@ typedef struct Job {
         LedgerEntry *entry;             /* a conclusion that could not be recorded yet */
         Run *run;
         const char *cancelled;          /* why the run was told to stop, NULL if it was not */
+        bool by_hand;                   /* somebody told it to */
         JobState withdrawn;             /* what the job is after its cancelled run, without a definition */
         bool gone;                      /* the file was removed: forget the job when it is idle */
-        uint64_t not_before;            /* queued: when its next attempt is due; rejected, with a definition: when its
-                                         * target is looked at again. 0: at once */
-        char *complaint;                /* what is wrong with its target, as it was reported last */
+        uint64_t not_before;            /* waiting: when its next attempt is due, or its source is looked at again; rejected, with a
+                                         * definition: its target. Monotonic clock; 0: it does not wait for a time */
+        sd_event_source *timer;         /* for that time */
+        struct Manager *manager;        /* for the timer */
+        char *complaint;                /* what is wrong with its target, as it was reported last, or what it waits for */
+        char *waited;                   /* what it waited for, as it was reported last */
         uint64_t arrival;               /* the order of the queue */
 
         /* The run that is queued, waiting or under way. */
         uint64_t number;                /* see runner.h; 0: there is none */
         RunTrigger trigger;
         bool again;
+        bool begun;                     /* the ledger knows of it */
+
+        bool scheduled;                 /* it runs by its timer, and not because of its file */
+        bool watch;                     /* it waits for what comes next when a run has ended */
+        unsigned max_connections;       /* to its server, of all jobs together */
+        Server *server;                 /* of its file; NULL if that is masked or has an error */
+        Server *held;                   /* that of its run */
+        unsigned held_connections;
 
         uint64_t last_number;           /* of the run that was concluded last; 0: none, as far as is known */
+        uint64_t last_usec;             /* of the realtime clock: when it ended; 0: not known */
+        enum kftp_class last_class;     /* how it ended */
+        uint64_t succeeded_usec;        /* when a run ended well last; 0: none has */
         uint64_t since_usec;            /* of the realtime clock: when the state changed */
         TAILQ_ENTRY(Job) jobs;
         TAILQ_ENTRY(Job) queue;
@@ -71,9 +87,14 @@ typedef struct ManagerOptions {
         const char *state_directory;
         unsigned max_running;
         uint64_t pause_usec;            /* how long the queue rests when it cannot go on */
-        uint64_t check_usec;            /* after which a target that could not be written is looked at again, or a source */
+        uint64_t check_usec;            /* after which a target that could not be written is looked at again */
+        uint64_t look_usec;             /* after which a local source is looked at for what comes next; 0: the default, as below */
+        uint64_t release_usec;          /* after which a server that let in no more is asked for one connection more */
+        uint64_t forget_usec;           /* after which one that is idle is asked for any number */
         RunCalls calls;
 } ManagerOptions;
+
+typedef struct Bus Bus;
 
 typedef struct Manager {
         char *config_directory;
@@ -81,6 +102,7 @@ typedef struct Manager {
         unsigned max_running;
         uint64_t pause_usec;
         uint64_t check_usec;
+        uint64_t look_usec;
         RunContext context;
         sd_event *event;
         Watch *watch;
@@ -88,10 +110,10 @@ typedef struct Manager {
 
         void *by_name;                  /* tsearch(3): of Job */
         struct JobList jobs;
-        struct JobList queue;
+        Servers servers;                /* with the queues */
         unsigned count[JOB_STATES];
         unsigned runs;                  /* threads: those of running jobs, and checks */
-        uint64_t arrivals;
+        uint64_t arrivals;              /* the order of the queues */
         uint64_t last_number;           /* of a run */
         unsigned generation;
         bool directory_missing;
@@ -104,11 +126,10 @@ typedef struct Manager {
         Pause pause;                    /* why nothing is started until the timer fires */
         Pause reported_pause;           /* what the journal was last told of; PAUSE_NONE: all is well */
 
-        sd_event_source *wake_timer;    /* for the first job that waits for its time */
-
         sd_event_source *stop_timer;
         bool stopping;
         char *status;                   /* as sent last */
+        Bus *bus;                       /* NULL: there is none */
 } Manager;
 
 /* ---- manager.c ---- */
@@ -116,12 +137,16 @@ typedef struct Manager {
 int manager_new(const ManagerOptions *options, Manager **ret);
 /* First scan, then READY=1; from then on sd_event_loop(m->event) does everything. */
 void manager_start(Manager *m);
+/* Reads all job files again, as for SIGHUP. */
+void manager_reload(Manager *m);
 Manager *manager_free(Manager *m);
 
 /* ---- jobs.c ---- */
 
 /* Loads what is new or changed in the directory, and all of it if forced. */
 void manager_scan(Manager *m, bool forced);
+/* Reads and parses a job's files anew, and reports no diagnoses. -ENOENT, -ERFKILL and -EBADMSG as kftp_job_load. */
+int job_read_definition(Manager *m, const Job *j, KftpJob **ret);
 
 Job *job_find(Manager *m, const char *name);
 Job *job_free(Manager *m, Job *j);
@@ -132,8 +157,14 @@ Job *job_free(Manager *m, Job *j);
 void job_accept(Manager *m, Job *j, KftpJob *definition);
 /* The job is not to run: stops its run, if there is one, or takes it from the queue; why is for the journal. */
 void job_withdraw(Manager *m, Job *j, JobState state, const char *why);
-/* Queues the job's definition, unless the ledger says that it has run. */
+/* Queues the job's definition, unless the ledger says that it has run, or it has a timer. */
 void job_admit(Manager *m, Job *j);
+/* Keeps what has to be known of the definition as long as there is the file. */
+int job_note_definition(Manager *m, Job *j, const KftpJob *definition);
+/* Frees what is held for a job that is not in the queue and does not run, before the job itself is. */
+void job_forget(Manager *m, Job *j);
+/* Whether a run of the job is queued or waits; also for the target, of a rejected one. */
+bool job_is_pending(const Job *j);
 /* Reports what a crash, or a full state disk, has left unsaid about an entry; NULL is taken. */
 void job_settle(Manager *m, LedgerEntry *e);
 /* Gives the job's next run a number, which is the time unless that was used already. */
@@ -143,8 +174,12 @@ void job_set_state(Manager *m, Job *j, JobState state);
 
 /* ---- queue.c ---- */
 
-/* Starts as many jobs as may run, and looks at the targets of rejected ones when it is time. */
+/* Starts as many jobs as may run. */
 void queue_dispatch(Manager *m);
+/* The job is in that state for so long: waiting, or rejected until its target is looked at again. */
+void job_wait(Manager *m, Job *j, JobState state, uint64_t delay_usec);
+/* What it waits for is looked at now. */
+void job_wait_no_longer(Manager *m, Job *j);
 /* Tells a job's run to end; cancelled says why, for the journal. */
 void queue_cancel(Job *j, const char *cancelled);
 void queue_run_ended(Manager *m, Run *run);
@@ -153,14 +188,15 @@ void queue_run_ended(Manager *m, Run *run);
 
 /*
  * What the bus offers. -ENOENT: there is no such job; -ERFKILL: it is masked; -EBADMSG: its file was rejected; -ESHUTDOWN: kftpd
- * stops; -EALREADY: it is not running (of manager_cancel).
+ * stops; -EALREADY: it is not running (of manager_cancel), or has not failed (of manager_retry); -EBUSY: it is running (of
+ * manager_retry).
  */
 
 /* Queues a run; if the job is queued or running already *ret_number is that of this run. */
 int manager_run(Manager *m, const char *name, RunTrigger trigger, bool again, uint64_t *ret_number);
 /* Ends the run that is queued, waiting or under way: the job has failed. */
 int manager_cancel(Manager *m, const char *name);
-/* Runs what has failed, or waits for its next attempt, at once. */
+/* Runs what has failed, or waits for its next attempt, at once. It is the same run, due when it was: it goes on from where it stopped. */
 int manager_retry(Manager *m, const char *name, uint64_t *ret_number);
 
 /* ---- bus.c ---- */

@@ -1,253 +1,184 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Runs what is queued, in the order of arrival and so many at a time. What waits for its next attempt
- * waits here, and keeps nobody from running. When nothing can run at all - the device is missing, the
- * ledger cannot be written - the queue rests, says so once, and tries again; what was running when that
- * was found out goes back to its place. A job whose target cannot be written is rejected, and its target
- * looked at again from time to time.
+ * Runs what is queued: from each server's jobs the first one, in turns, so many at a time in all and so many as the server takes. What
+ * waits for a time has a timer, stands in no queue meanwhile, and keeps nobody from running.
  */
 
 #include <errno.h>
-#include <syslog.h>
 
-#include "catalog-ids.h"
-#include "manager.h"
+#include "queue.h"
 
-/* ---- The pause ------------------------------------------------------------------------------------ */
+/* ---- Servers -------------------------------------------------------------------------------------- */
 
-static int on_pause_over(sd_event_source *s, uint64_t usec, void *userdata) {
-        Manager *m = userdata;
+static int on_server(sd_event_source *source, uint64_t usec, void *userdata) {
+        Server *s = userdata;
+        Manager *m = s->manager;
 
-        (void) s;
+        (void) source;
         (void) usec;
-        m->pause = PAUSE_NONE;
+        queue_update(m, s);
         queue_dispatch(m);
         return 0;
 }
 
-static int arm_pause(Manager *m) {
-        uint64_t now = 0;
-        int r = 0;
-
-        (void) sd_event_now(m->event, CLOCK_MONOTONIC, &now);
-        if (!m->pause_timer)
-                r = sd_event_add_time(m->event, &m->pause_timer, CLOCK_MONOTONIC, 0, 0, on_pause_over, m);
-        if (r >= 0)
-                r = sd_event_source_set_time(m->pause_timer, now + m->pause_usec);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(m->pause_timer, SD_EVENT_ONESHOT);
-        return r;
+/* A server that has no room is looked at again when it may have some; a run's end looks, too. */
+static void arm_server(Manager *m, Server *s, uint64_t usec) {
+        s->manager = m;
+        if (usec == UINT64_MAX) {
+                s->timer = sd_event_source_disable_unref(s->timer);
+                return;
+        }
+        if (!s->timer && sd_event_add_time(m->event, &s->timer, CLOCK_MONOTONIC, usec, 10 * USEC_PER_MSEC, on_server, s) < 0)
+                return;
+        (void) sd_event_source_set_time(s->timer, usec);
+        (void) sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
 }
 
-/* Several runs may find out at once: the first one says it. Without a timer the queue does not rest. */
-static void pause_queue(Manager *m, Pause why, const char *job, int error, const char *text) {
-        if (m->pause == PAUSE_NONE && arm_pause(m) >= 0)
-                m->pause = why;
-        if (m->reported_pause == why)
-                return;
-        m->reported_pause = why;
+void queue_update(Manager *m, Server *s) {
+        uint64_t now = now_usec();
+        bool queued = !TAILQ_EMPTY(&s->queue), ready = queued && server_room(&m->servers, s, 1, now) > 0;
 
-        if (why == PAUSE_DEVICE)
-                report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_QUEUE_STOPPED, job, error,
-                             "%s; jobs wait in the queue until the device can be used (found by %s)", strempty(text), job);
-        else if (why == PAUSE_STATE)
-                report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_QUEUE_STOPPED, job, error,
-                             "%s: cannot be written: %s; jobs wait in the queue until it can, because a run that cannot be "
-                             "recorded would be repeated (found by %s)", ledger_path(m->context.ledger), strerror(-error), job);
+        if (ready && !s->ready)
+                TAILQ_INSERT_TAIL(&m->servers.ring, s, ring);
+        else if (!ready && s->ready)
+                TAILQ_REMOVE(&m->servers.ring, s, ring);
+        s->ready = ready;
+        arm_server(m, s, queued && !ready ? server_next(s, now) : UINT64_MAX);
+}
+
+/* Keeps the order of arrival also for a job that comes back; it is mostly one of the first, then. */
+void queue_add(Manager *m, Job *j) {
+        JobQueue *queue = &j->server->queue;
+        Job *after = TAILQ_LAST(queue, JobQueue), *first = TAILQ_FIRST(queue);
+
+        if (first && first->arrival > j->arrival)
+                after = NULL;
+        while (after && after->arrival > j->arrival)
+                after = TAILQ_PREV(after, JobQueue, queue);
+        if (after)
+                TAILQ_INSERT_AFTER(queue, after, j, queue);
         else
-                report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_QUEUE_STOPPED, job, error,
-                             "no job can be started: %s; jobs wait in the queue (found by %s)", strerror(-error), job);
+                TAILQ_INSERT_HEAD(queue, j, queue);
+        queue_update(m, j->server);
 }
 
-/* A run has got through. */
-static void note_progress(Manager *m) {
-        if (m->reported_pause == PAUSE_NONE)
-                return;
-        m->reported_pause = PAUSE_NONE;
-        report_event(&m->context.report, LOG_NOTICE, KFTP_MESSAGE_QUEUE_RESUMED, NULL, 0, "jobs are run again");
+void queue_remove(Manager *m, Job *j) {
+        TAILQ_REMOVE(&j->server->queue, j, queue);
+        queue_update(m, j->server);
 }
 
 /* ---- Runs ----------------------------------------------------------------------------------------- */
 
-static Job *first_due(const Manager *m, uint64_t now) {
-        Job *j;
-
-        TAILQ_FOREACH(j, &m->queue, queue)
-                if (j->not_before <= now)
-                        return j;
-        return NULL;
+/* How many connections a job would have if it could. */
+static unsigned weigh(const KftpJob *definition) {
+        if (!definition->mirror)
+                return 1;
+        return definition->mirror_options.parallel > 0 ? definition->mirror_options.parallel : KFTP_PARALLEL_DEFAULT;
 }
 
-static void start_due(Manager *m, uint64_t now) {
-        Job *j;
+static int start(Manager *m, Server *s, Job *j, uint64_t now) {
+        unsigned limit = server_limit(&m->servers, s, now), n = server_room(&m->servers, s, weigh(j->definition), now);
+        RunRequest request = {
+                .trigger = j->trigger,
+                .again = j->again,
+                .connections = limit > 0 ? n : 0,
+                .alone = limit == 1 && s->used == 0,
+        };
+        int r;
 
-        while (m->pause == PAUSE_NONE && m->count[JOB_RUNNING] < m->max_running && (j = first_due(m, now))) {
-                const RunRequest request = { .trigger = j->trigger, .number = j->number, .again = j->again };
-                int r = run_start(&m->context, &request, j->definition, j->entry, j, &j->run);
-
-                if (r < 0) {
-                        pause_queue(m, PAUSE_RESOURCES, j->name, r, NULL);
-                        return;
-                }
-                m->runs++;
-                j->definition = NULL;
-                j->entry = NULL;
-                j->cancelled = NULL;
-                j->not_before = 0;
-                job_set_state(m, j, JOB_RUNNING);
-        }
-}
-
-static bool waits_for_check(const Job *j) {
-        return j->state == JOB_REJECTED && j->definition && !j->run;
-}
-
-/* Checks take no place of a running job's: a target that does not answer may hold one up for ever. */
-static void check_due(Manager *m, uint64_t now) {
-        Job *j;
-
-        TAILQ_FOREACH(j, &m->jobs, jobs) {
-                if (!waits_for_check(j) || j->not_before > now)
-                        continue;
-                if (run_start_check(&m->context, j->definition, j, &j->run) < 0) {
-                        j->not_before = now + m->check_usec;
-                        continue;
-                }
-                m->runs++;
-                j->definition = NULL;
-                j->cancelled = NULL;
-        }
-}
-
-static int on_wake(sd_event_source *s, uint64_t usec, void *userdata) {
-        (void) s;
-        (void) usec;
-        queue_dispatch(userdata);
+        /* Nothing has come of it yet, so that it becomes due only now. */
+        if (j->trigger == RUN_WATCH && !j->begun)
+                job_number(m, j, RUN_WATCH, false);
+        request.number = j->number;
+        r = run_start(&m->context, &request, j->definition, j->entry, j, &j->run);
+        if (r < 0)
+                return r;
+        m->runs++;
+        j->definition = NULL;
+        j->entry = NULL;
+        j->cancelled = NULL;
+        j->held = s;
+        j->held_connections = n;
+        server_take(s, n);
+        job_set_state(m, j, JOB_RUNNING);
         return 0;
 }
 
-static int set_wake(Manager *m, uint64_t usec) {
-        if (!m->wake_timer)
-                return usec == UINT64_MAX ? 0 :
-                        sd_event_add_time(m->event, &m->wake_timer, CLOCK_MONOTONIC, usec, 10 * USEC_PER_MSEC, on_wake, m);
-        if (usec == UINT64_MAX)
-                return sd_event_source_set_enabled(m->wake_timer, SD_EVENT_OFF);
-        (void) sd_event_source_set_time(m->wake_timer, usec);
-        return sd_event_source_set_enabled(m->wake_timer, SD_EVENT_ONESHOT);
-}
+static void start_due(Manager *m, uint64_t now) {
+        Server *s;
 
-/* What is due already waits for something else: a place, or the end of the pause. */
-static void arm_wake(Manager *m, uint64_t now) {
-        uint64_t first = UINT64_MAX;
-        Job *j;
+        while (m->pause == PAUSE_NONE && m->count[JOB_RUNNING] < m->max_running && (s = TAILQ_FIRST(&m->servers.ring))) {
+                Job *j = TAILQ_FIRST(&s->queue);
+                int r = start(m, s, j, now);
 
-        TAILQ_FOREACH(j, &m->jobs, jobs)
-                if ((j->state == JOB_QUEUED || waits_for_check(j)) && j->not_before > now)
-                        first = MIN2(first, j->not_before);
-        (void) set_wake(m, first);
+                if (r < 0) {
+                        queue_pause(m, PAUSE_RESOURCES, j->name, r, NULL);
+                        return;
+                }
+                if (s->ready) {                 /* now it is the others' turn */
+                        TAILQ_REMOVE(&m->servers.ring, s, ring);
+                        TAILQ_INSERT_TAIL(&m->servers.ring, s, ring);
+                }
+        }
 }
 
 void queue_dispatch(Manager *m) {
-        uint64_t now = now_usec();
-
-        if (m->stopping)
-                return;
-        check_due(m, now);
-        start_due(m, now);
-        arm_wake(m, now);
+        if (!m->stopping)
+                start_due(m, now_usec());
 }
 
 void queue_cancel(Job *j, const char *cancelled) {
         j->cancelled = cancelled;
+        j->by_hand = false;
         run_cancel(j->run);
 }
 
-static bool is_concluded(const LedgerEntry *e) {
-        return e && (e->state == LEDGER_DONE || e->state == LEDGER_FAILED);
-}
+/* ---- Waiting -------------------------------------------------------------------------------------- */
 
-/* The revision that has run is still the one to run: it goes back to where it was in the queue. */
-static void put_back(Manager *m, Job *j, Run *run) {
-        j->definition = STEAL_PTR(run->job);
-        if (is_concluded(run->entry))
-                j->entry = STEAL_PTR(run->entry);
-        job_set_state(m, j, JOB_QUEUED);
-}
-
-/* Nothing is wrong with the file: it may be mounted, made or opened for us at any time. Said once. */
-static void reject(Manager *m, Job *j, Run *run) {
-        j->definition = STEAL_PTR(run->job);
-        j->not_before = now_usec() + m->check_usec;
-        job_set_state(m, j, JOB_REJECTED);
-        if (j->complaint && streq(j->complaint, run->text))
+/* Checks take no place of a running job's: a target that does not answer may hold one up for ever. */
+static void check(Manager *m, Job *j) {
+        if (run_start_check(&m->context, j->definition, j, &j->run) < 0) {
+                job_wait(m, j, JOB_REJECTED, m->check_usec);
                 return;
-        report_diagnosis(&m->context.report,
-                         &(KftpDiagnosis) {
-                                 .error = true,
-                                 .file = j->definition->file,
-                                 .line = j->definition->path_line,
-                                 .column = j->definition->path_column,
-                                 .message = run->text,
-                         });
-        free(j->complaint);
-        j->complaint = STEAL_PTR(run->text);
+        }
+        m->runs++;
+        j->definition = NULL;
+        j->cancelled = NULL;
 }
 
-/* What becomes of the job, now that its run has ended. */
-static void dispose(Manager *m, Job *j, Run *run) {
-        bool unrecorded = run->outcome == RUN_NO_STATE && is_concluded(run->entry);
-
-        if (unrecorded && (j->cancelled || j->gone))
-                job_settle(m, run->entry);
-        if (j->gone) {
-                (void) ledger_remove(m->context.ledger, j->name);
-                job_free(m, j);
-        } else if (j->definition)
-                job_admit(m, j);
-        else if (j->cancelled)
-                job_set_state(m, j, j->withdrawn);
-        else if (run->outcome == RUN_CONCLUDED)
-                job_set_state(m, j, run->entry->state == LEDGER_DONE ? JOB_DONE : JOB_FAILED);
-        else if (run->outcome == RUN_NO_TARGET)
-                reject(m, j, run);
-        else {
-                if (run->outcome == RUN_TARGET_GOOD)
-                        free(STEAL_PTR(j->complaint));
-                j->not_before = run->outcome == RUN_PUT_OFF ? now_usec() + run->delay_usec : 0;
-                put_back(m, j, run);
-        }
+static void wait_over(Manager *m, Job *j) {
+        j->timer = sd_event_source_disable_unref(j->timer);
+        j->not_before = 0;
+        if (m->stopping)
+                return;
+        if (j->state == JOB_REJECTED)
+                check(m, j);
+        else
+                job_set_state(m, j, JOB_QUEUED);
 }
 
-void queue_run_ended(Manager *m, Run *run) {
-        Job *j = run->userdata;
+static int on_wait_over(sd_event_source *s, uint64_t usec, void *userdata) {
+        Job *j = userdata;
+        Manager *m = j->manager;
 
-        run_join(run);
-        j->run = NULL;
-        m->runs--;
-        switch (run->outcome) {
-        case RUN_CONCLUDED:
-                note_progress(m);
-                break;
-        case RUN_PUT_OFF:
-                note_progress(m);
-                if (j->cancelled)
-                        report_stopped(&m->context.report, run->entry, j->cancelled);
-                break;
-        case RUN_NOT_READY:
-        case RUN_SERVER_BUSY:
-        case RUN_NO_TARGET:
-        case RUN_TARGET_GOOD:
-                break;
-        case RUN_STOPPED:
-                report_stopped(&m->context.report, run->entry, j->cancelled);
-                break;
-        case RUN_NO_DEVICE:
-                pause_queue(m, PAUSE_DEVICE, j->name, run->error, run->text);
-                break;
-        case RUN_NO_STATE:
-                pause_queue(m, PAUSE_STATE, j->name, run->error, NULL);
-                break;
-        }
-        dispose(m, j, run);
-        run_free(run);
+        (void) s;
+        (void) usec;
+        wait_over(m, j);
+        queue_dispatch(m);
+        return 0;
+}
+
+void job_wait(Manager *m, Job *j, JobState state, uint64_t delay_usec) {
+        job_set_state(m, j, state);
+        j->manager = m;
+        j->not_before = now_usec() + delay_usec;
+        if (sd_event_add_time(m->event, &j->timer, CLOCK_MONOTONIC, j->not_before, 10 * USEC_PER_MSEC, on_wait_over, j) < 0 &&
+            state == JOB_WAITING)
+                job_set_state(m, j, JOB_QUEUED);
+}
+
+void job_wait_no_longer(Manager *m, Job *j) {
+        if (j->not_before > 0)
+                wait_over(m, j);
+        queue_dispatch(m);
 }

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What becomes of a job whose run has ended: it is done, waits for the time of its next attempt or for its source, goes back to its
+ * place in the queue, or is rejected because its target cannot be written, which is looked at again from time to time.
+ */
+
+#include <syslog.h>
+
+#include "catalog-ids.h"
+#include "queue.h"
+
+static bool is_concluded(const LedgerEntry *e) {
+        return e && (e->state == LEDGER_DONE || e->state == LEDGER_FAILED);
+}
+
+void queue_remember(Job *j, const LedgerEntry *e) {
+        j->last_number = e->number;
+        j->last_usec = e->ended_usec;
+        j->last_class = e->class;
+        j->succeeded_usec = e->succeeded_usec;
+}
+
+/* What the job is between its runs. */
+static JobState rest_of(const Job *j) {
+        return j->last_class != KFTP_CLASS_OK ? JOB_FAILED : j->scheduled ? JOB_SCHEDULED : JOB_DONE;
+}
+
+/* ---- Cancelled runs ------------------------------------------------------------------------------- */
+
+/* The entry of the job's run, if it has one by now: that of an earlier run is only told what is left to be told. */
+static LedgerEntry *own_entry(Manager *m, const Job *j, LedgerEntry *e) {
+        uint64_t succeeded = 0;
+
+        if (!e)
+                (void) ledger_read(m->context.ledger, j->name, &e);
+        if (e && e->number == j->number)
+                return e;
+        job_settle(m, e);
+        succeeded = e ? e->succeeded_usec : 0;
+        ledger_entry_free(e);
+        e = ledger_entry_new(j->name, j->revision, j->definition ? j->definition->remote : NULL);
+        if (!e)
+                return NULL;
+        e->number = j->number;
+        e->trigger = j->trigger;
+        e->succeeded_usec = succeeded;
+        return e;
+}
+
+static void note_cancelled(LedgerEntry *e, const char *why) {
+        free(e->text);
+        e->text = strdup(why);
+        e->state = LEDGER_FAILED;
+        e->class = KFTP_CLASS_INTERRUPTED;
+        e->error = 0;
+        e->permanent = true;
+        e->reported = false;
+        e->ended_usec = realtime_usec();
+}
+
+void queue_conclude(Manager *m, Job *j, LedgerEntry *entry, const char *why, bool say) {
+        LedgerEntry *e = own_entry(m, j, entry);
+
+        if (!e)
+                return;
+        if (!is_concluded(e))
+                note_cancelled(e, why);
+        else
+                say = !e->reported;
+        /* If that cannot be recorded the run goes on after a restart, as if it had not been cancelled. */
+        if (say)
+                report_conclusion(&m->context.report, e);
+        e->reported = true;
+        (void) ledger_write(m->context.ledger, e);
+        queue_remember(j, e);
+        ledger_entry_free(e);
+}
+
+static void conclude_by_hand(Manager *m, Job *j, LedgerEntry *e) {
+        queue_conclude(m, j, e, BY_HAND, true);
+        job_set_state(m, j, rest_of(j));
+}
+
+/* The run has ended because it was told to; the job has another definition by now, or none. */
+static void end_cancelled(Manager *m, Job *j, Run *run) {
+        if (j->by_hand) {
+                conclude_by_hand(m, j, STEAL_PTR(run->entry));
+                return;
+        }
+        if (run->outcome == RUN_STOPPED || run->outcome == RUN_PUT_OFF)
+                report_stopped(&m->context.report, run->entry, j->cancelled);
+        if (j->gone)
+                return;
+        if (run->outcome == RUN_NO_STATE && is_concluded(run->entry))
+                job_settle(m, run->entry);
+        else if (j->definition && run->entry)
+                queue_conclude(m, j, STEAL_PTR(run->entry), "cancelled: its file was changed", false);
+        if (j->definition)
+                job_admit(m, j);
+        else
+                job_set_state(m, j, j->withdrawn);
+}
+
+/* ---- Runs that have come to an end ---------------------------------------------------------------- */
+
+/* A hot folder waits for what comes next. */
+static void watch_on(Manager *m, Job *j, Run *run) {
+        uint64_t delay = run->job->upload ? m->look_usec : run->job->poll_usec;
+
+        j->definition = STEAL_PTR(run->job);
+        job_number(m, j, RUN_WATCH, false);
+        job_wait(m, j, JOB_WAITING, delay);
+}
+
+static void end_concluded(Manager *m, Job *j, Run *run) {
+        queue_remember(j, run->entry);
+        free(STEAL_PTR(j->complaint));
+        if (j->definition)
+                job_admit(m, j);
+        else if (j->cancelled && !j->by_hand)
+                job_set_state(m, j, j->withdrawn);
+        else if (j->watch && !j->by_hand)
+                watch_on(m, j, run);
+        else
+                job_set_state(m, j, rest_of(j));
+}
+
+/* ---- Runs that are to go on ----------------------------------------------------------------------- */
+
+/* Nothing is wrong with the file: it may be mounted, made or opened for us at any time. Said once. */
+static void reject(Manager *m, Job *j, Run *run) {
+        bool known = j->complaint && streq(j->complaint, run->text);
+
+        job_wait(m, j, JOB_REJECTED, m->check_usec);
+        if (known)
+                return;
+        report_diagnosis(&m->context.report,
+                         &(KftpDiagnosis) {
+                                 .error = true,
+                                 .file = j->definition->file,
+                                 .line = j->definition->path_line,
+                                 .column = j->definition->path_column,
+                                 .message = run->text,
+                         });
+        free(j->complaint);
+        j->complaint = STEAL_PTR(run->text);
+}
+
+/* Looks that find nothing come every few seconds: what is missing is said when that is news. */
+static void wait_for_source(Manager *m, Job *j, Run *run) {
+        job_wait(m, j, JOB_WAITING, run->delay_usec);
+        if (!j->waited || !streq(j->waited, strempty(run->text))) {
+                report_event(&m->context.report, LOG_INFO, KFTP_MESSAGE_JOB_WAITS, j->name, 0, "%s: waits: %s", j->name,
+                             strempty(run->text));
+                free(j->waited);
+                j->waited = strdup(strempty(run->text));
+        }
+        free(j->complaint);
+        j->complaint = STEAL_PTR(run->text);
+}
+
+/* The revision that has run is still the one to run. */
+static void go_on(Manager *m, Job *j, Run *run) {
+        j->definition = STEAL_PTR(run->job);
+        if (is_concluded(run->entry))           /* and could not be recorded */
+                j->entry = STEAL_PTR(run->entry);
+        if (run->outcome != RUN_NO_TARGET && run->outcome != RUN_NOT_READY)
+                free(STEAL_PTR(j->complaint));
+        switch (run->outcome) {
+        case RUN_NO_TARGET:
+                reject(m, j, run);
+                return;
+        case RUN_NOT_READY:
+                wait_for_source(m, j, run);
+                return;
+        case RUN_PUT_OFF:
+                j->begun = true;
+                job_wait(m, j, JOB_WAITING, run->delay_usec);
+                j->complaint = STEAL_PTR(run->text);
+                return;
+        case RUN_STOPPED:
+        case RUN_NO_DEVICE:
+                j->begun = true;
+                /* fall through */
+        default:
+                job_set_state(m, j, JOB_QUEUED);
+        }
+}
+
+/* ---- All of them ---------------------------------------------------------------------------------- */
+
+/* Makes room for others at the server. */
+static void leave(Manager *m, Job *j, const Run *run) {
+        bool refused = run->outcome == RUN_SERVER_BUSY;
+        Server *s = STEAL_PTR(j->held);
+        uint64_t now = now_usec();
+
+        if (refused)
+                server_refused(&m->servers, s, s->used - MIN2(s->used, j->held_connections), now);
+        if (refused && !s->told) {
+                s->told = true;
+                report_event(&m->context.report, LOG_INFO, KFTP_MESSAGE_SERVER_BUSY, j->name, 0,
+                             "%s: it lets in no further connection (%s); its jobs take turns at those that it does", s->name, strempty(run->text));
+        }
+        if (server_give_back(&m->servers, s, j->held_connections, refused, now))
+                queue_update(m, s);
+}
+
+static void note_outcome(Manager *m, const Job *j, const Run *run) {
+        switch (run->outcome) {
+        case RUN_CONCLUDED:
+        case RUN_PUT_OFF:
+                queue_go_on(m);
+                break;
+        case RUN_NO_DEVICE:
+                queue_pause(m, PAUSE_DEVICE, j->name, run->error, run->text);
+                break;
+        case RUN_NO_STATE:
+                queue_pause(m, PAUSE_STATE, j->name, run->error, NULL);
+                break;
+        default:
+                break;
+        }
+}
+
+/* With its file a job is forgotten. */
+static void remove_job(Manager *m, Job *j, Run *run) {
+        if (run->outcome == RUN_NO_STATE && is_concluded(run->entry))
+                job_settle(m, run->entry);
+        (void) ledger_remove(m->context.ledger, j->name);
+        bus_job_changed(m, j, true);
+        job_free(m, j);
+}
+
+void queue_run_ended(Manager *m, Run *run) {
+        bool ended = run->outcome == RUN_CONCLUDED;
+        Job *j = run->userdata;
+
+        run_join(run);
+        j->run = NULL;
+        m->runs--;
+        if (j->held)
+                leave(m, j, run);
+        note_outcome(m, j, run);
+        if (run->outcome == RUN_CONCLUDED && !j->gone)
+                end_concluded(m, j, run);
+        else if (j->cancelled) {
+                ended = true;
+                end_cancelled(m, j, run);
+        } else if (run->outcome == RUN_STOPPED) {
+                report_stopped(&m->context.report, run->entry, NULL);
+                go_on(m, j, run);
+        } else
+                go_on(m, j, run);
+        if (j->gone)
+                remove_job(m, j, run);
+        else if (ended)
+                bus_job_changed(m, j, true);
+        run_free(run);
+}
+
+/* Without the bus nobody is told. */
+void __attribute__((weak)) bus_job_changed(Manager *m, Job *j, bool run_ended) {
+        (void) m;
+        (void) j;
+        (void) run_ended;
+}
