@@ -98,15 +98,19 @@ class Daemon:
         wait_until(enough, f"kftpd did not say '{part}' {count} times:\n{self.log.read_text()}")
         return self.said(part)
 
-    def drop(self, name, url, more=""):
-        """Puts a job that fetches the URL to out/NAME."""
-        self._drop(name, f"[Source]\n{self._server(url)}[Target]\nPath={self.target}/{name}\n{more}")
+    def drop(self, name, url, more="", job="", source="", path=""):
+        """Puts a job that fetches the URL to out/NAME, or to path; job and source are more of those sections."""
+        self._drop(name, f"[Job]\n{job}[Source]\n{self._server(url)}{source}[Target]\nPath={path or self.target / name}\n{more}")
 
     def mirror(self, name, url, path, upload=False, more=""):
         """Puts a job that mirrors URL and path."""
         ours, server = f"Path={path}\n", self._server(url)
         self._drop(name, f"[Job]\nTransfer=mirror\nRetrySec=1s\n[Source]\n{ours if upload else server}"
                    f"[Target]\n{server if upload else ours}{more}")
+
+    def upload(self, name, url, path, job="", source="", target=""):
+        """Puts a job that sends a file, or all of a directory whose path ends in a slash."""
+        self._drop(name, f"[Job]\n{job}[Source]\nPath={path}\n{source}[Target]\n{self._server(url)}{target}")
 
     def _server(self, url):
         return f"URL={url}\nUser={USER}\nPasswordFile={self.password_file}\n"
