@@ -144,7 +144,10 @@ static const JobCase cases[] = {
         { MINIMAL "[Job]\nRetrys=3\n", ":6:1: warning: unknown key \"Retrys\" in [Job] is ignored; did you mean Retries=?\n", true },
         { MINIMAL "[Job]\n  descripton=x\n", ":6:3: warning: unknown key \"descripton\" in [Job] is ignored; did you mean Description=?\n", true },
         { MINIMAL "[Job]\nColour=blue\n", ":6:1: warning: unknown key \"Colour\" in [Job] is ignored\n", true },
-        { MINIMAL "[Job]\nDataConnection=active\n", ":6:1: warning: DataConnection= in [Job] is ignored; it belongs into [Source]\n", true },
+        { MINIMAL "[Job]\nDataConnection=active\n", ":6:1: error: DataConnection= in [Job]: it is about the server, and belongs into [Source] or [Target]\n", false },
+        { MINIMAL "[Job]\nPath=/x\n", ":6:1: error: Path= in [Job]: it belongs into [Source]\n", false },
+        { MINIMAL "OnCalendar=daily\n", ":5:1: error: OnCalendar= in [Target]: it belongs into [Job]\n", false },
+        { MINIMAL "[Remote]\nURL=ftp://h/\n", ":5:1: warning: section [Remote] is ignored; a job has that in a file NAME.remote, which it names with Remote=\n", true },
         { MINIMAL "[Jobs]\nRetries=x\n", ":5:1: warning: unknown section \"Jobs\" is ignored; did you mean [Job]?\n", true },
         { MINIMAL "[\x1b[2J]\n", ":5:2: error: byte 0x1b is a control byte\n", false },
 
@@ -179,7 +182,7 @@ static const JobCase cases[] = {
         { MINIMAL "[Job]\nRetrySec=99999999999w\n", ":6:10: error: RetrySec=\"99999999999w\": not from 1ms to 5min\n", false },
 
         /* The source */
-        { "[Source]\nURL=ftp://ftp.example.com/pub/\n" TARGET, ":2:30: error: URL=\"ftp://ftp.example.com/pub/\": names a directory: let it name a file, or add Transfer=mirror for all that is in it\n", false },
+        { "[Source]\nURL=ftp://ftp.example.com\n" TARGET, ":2:25: error: URL=\"ftp://ftp.example.com\": names a directory: let it name a file, or end it in a slash for the files that are in it, or add Transfer=mirror for all that is below\n", false },
         { "[Source]\nURL=ftp://reports:s3cret@ftp.example.com/f\n" TARGET, ":2:19: error: URL= holds a password, which others could read here: take it out; write it into a file of mode 0600 that belongs to the service's user, and name that with PasswordFile=\n", false },
         { "[Source]\nPassword=s3cret\nURL=ftp://h/f\n" TARGET, ":2:1: error: Password= in [Source]: a password does not belong here: write it into a file of mode 0600 that belongs to the service's user, and name that with PasswordFile=\n", false },
         { "[Source]\nURL=\n" TARGET, ":2:5: error: URL= is empty\n", false },
@@ -200,20 +203,14 @@ static const JobCase cases[] = {
         { IMPLICIT "KeyFile=/etc/kftp/our.key\n" TARGET, ":3:9: error: KeyFile= without a certificate: give CertificateFile= as well\n", false },
         { IMPLICIT "CAFile=ca.pem\n" TARGET, ":3:8: error: CAFile=\"ca.pem\": not an absolute path: begin it with a slash\n", false },
         { IMPLICIT "KeyFile=/etc/../our.key\n" TARGET, ":3:9: error: KeyFile=\"/etc/../our.key\": a path with \"..\" is not taken: write the directory that is meant\n", false },
-        { MINIMAL "[Job]\nTLS=require\n", ":6:1: warning: TLS= in [Job] is ignored; it belongs into [Source]\n", true },
+        { MINIMAL "[Job]\nTLS=require\n", ":6:1: error: TLS= in [Job]: it is about the server, and belongs into [Source] or [Target]\n", false },
 
         /* The target */
         { SOURCE, ": error: Path= is missing in [Target]: it names the file or directory to write, such as /srv/ftp/\n", false },
         { SOURCE "[Target]\nPath=srv\n", ":4:6: error: Path=\"srv\": not an absolute path: begin it with a slash\n", false },
         { SOURCE "[Target]\nPath=/srv/../etc/x\n", ":4:6: error: Path=\"/srv/../etc/x\": a path with \"..\" is not taken: write the directory that is meant\n", false },
         { SOURCE "[Target]\nPath=\n", ":4:6: error: Path= is empty\n", false },
-        { MINIMAL "Verify=size sha256\n", ":5:8: error: Verify=\"size sha256\": this version of kftp can verify \"size\" only\n", false },
-
-        /* What is to come must not be ignored: the job would do something else */
-        { MINIMAL "[Job]\nOnCalendar=daily\n", ":6:1: error: OnCalendar= in [Job]: this version of kftp has no schedules: a job runs once for each revision\n", false },
-        { "[Source]\nPath=/srv/out/f\n[Target]\nURL=ftp://h/in/\n",
-          ":2:1: error: Path= in [Source]: this version of kftp sends with Transfer=mirror only: add that, or give URL= in [Source] and Path= in [Target]\n"
-          ":4:1: error: URL= in [Target]: this version of kftp sends with Transfer=mirror only: add that, or give URL= in [Source] and Path= in [Target]\n", false },
+        { MINIMAL "Verify=size sha256\n", ":5:13: error: Verify=\"size sha256\": what is verified is \"size\", \"mtime\" or \"hash\", with blanks between\n", false },
 
         /* All faults are told, not only the first */
         { MINIMAL "[Job]\nRetries=x\nRetrySec=y\n", ":6:9: error: Retries=\"x\": not a number from 0 to 1000\n"

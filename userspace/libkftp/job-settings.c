@@ -1,82 +1,132 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The settings of a job file and the parser of each value. What must hold between settings is
- * checked in job.c.
- */
-
-#include <limits.h>
-#include <stdarg.h>
+/* The table of all settings of jobs and remotes, and where a setting stands in the files that are parsed. */
 
 #include "job-settings.h"
-#include "job-value.h"
 
-#define DIAGNOSES_MAX 20U               /* a file of garbage does not flood the journal */
-#define EXCERPT_MAX 60U                 /* bytes of offending text that are shown */
 #define RETRIES_MAX 1000U
-#define RETRY_USEC_MIN USEC_PER_MSEC
-#define RETRY_USEC_MAX (300 * USEC_PER_SEC)     /* where the back-off ends as well */
+#define RETRY_USEC_MAX MINUTES(5)       /* where the back-off ends as well */
+#define CONNECTIONS_MAX 1000U
+#define EXPECT_MAX 1000000U
+#define DEPTH_MAX 1000U
+#define MINUTES(n) ((n) * 60 * USEC_PER_SEC)
+#define DAYS(n) ((n) * 86400 * USEC_PER_SEC)
 
-const char *const job_sections[JOB_SECTIONS] = { "Job", "Source", "Target" };
+const char *const job_sections[JOB_SECTIONS] = { "Job", "Source", "Target", "Remote" };
 
-static void parse_text(JobParser *p, const JobSetting *s, const JobItem *item);
-static void parse_transfer(JobParser *p, const JobSetting *s, const JobItem *item);
-static void parse_file(JobParser *p, const JobSetting *s, const JobItem *item);
-static void parse_url(JobParser *p, const JobSetting *s, const JobItem *item);
-static void parse_user(JobParser *p, const JobSetting *s, const JobItem *item);
-static void parse_path(JobParser *p, const JobSetting *s, const JobItem *item);
-static void parse_retries(JobParser *p, const JobSetting *s, const JobItem *item);
-static void parse_retry_sec(JobParser *p, const JobSetting *s, const JobItem *item);
-static void parse_data_connection(JobParser *p, const JobSetting *s, const JobItem *item);
-static void parse_tls(JobParser *p, const JobSetting *s, const JobItem *item);
-static void parse_pin(JobParser *p, const JobSetting *s, const JobItem *item);
-static void parse_verify(JobParser *p, const JobSetting *s, const JobItem *item);
-static void refuse(JobParser *p, const JobSetting *s, const JobItem *item);
+static const char *const transfers[] = { "copy", "mirror" };
+static const char *const empties[] = { "ok", "fail" };
 
-#define HOW_TO_GIVE_PASSWORD \
-        "write it into a file of mode 0600 that belongs to the service's user, and name that with PasswordFile="
+static const char *const compares[] = {
+        [KFTP_COMPARE_TIME] = "time",
+        [KFTP_COMPARE_SIZE] = "size",
+        [KFTP_COMPARE_HASH] = "hash",
+};
 
-/* The side that has URL= has these too. A key that would change what the job does is refused while it cannot be obeyed. */
-#define SERVER_SETTINGS(section)                                                                                          \
-        { section, "URL", parse_url, 0, NULL, false, false },                                                             \
-        { section, "User", parse_user, offsetof(KftpJob, user), NULL, true, false },                                      \
-        { section, "PasswordFile", parse_file, offsetof(KftpJob, password_file), NULL, true, false },                     \
-        { section, "DataConnection", parse_data_connection, 0, NULL, true, false },                                       \
-        { section, "TLS", parse_tls, 0, NULL, true, false },                                                              \
-        { section, "CAFile", parse_file, offsetof(KftpJob, ca_file), NULL, true, false },                                 \
-        { section, "CertificateFile", parse_file, offsetof(KftpJob, certificate_file), NULL, true, false },               \
-        { section, "KeyFile", parse_file, offsetof(KftpJob, key_file), NULL, true, false },                               \
-        { section, "Pin", parse_pin, offsetof(KftpJob, pin), NULL, true, false },                                         \
-        { section, "Password", refuse, 0, "a password does not belong here: " HOW_TO_GIVE_PASSWORD, true, false },        \
-        { section, "Credential", refuse, 0, "this version of kftp takes the password from PasswordFile= only", true, false }, \
-        { section, "Remote", refuse, 0, "this version of kftp has no shared servers: give URL=", true, false }
+static const char *const symlinks[] = {
+        [KFTP_SYMLINKS_SKIP] = "skip",
+        [KFTP_SYMLINKS_FOLLOW] = "follow",
+        [KFTP_SYMLINKS_COPY] = "copy",
+};
+
+static const char *const data_connections[] = {
+        [KFTP_DATA_AUTO] = "auto",
+        [KFTP_DATA_PASSIVE] = "passive",
+        [KFTP_DATA_ACTIVE_FIRST] = "active",
+};
+
+static const char *const tls_modes[] = {
+        [KFTP_TLS_NONE] = "no",
+        [KFTP_TLS_OPPORTUNISTIC] = "auto",
+        [KFTP_TLS_REQUIRED] = "require",
+        [KFTP_TLS_IMPLICIT] = "implicit",
+};
+
+static const char *const if_exists[] = {
+        [KFTP_IF_EXISTS_RESUME] = "resume",
+        [KFTP_IF_EXISTS_SKIP] = "skip",
+        [KFTP_IF_EXISTS_OVERWRITE] = "overwrite",
+};
+
+#define FIELD(type, f) .field = JOB_FIELD_##type, .offset = offsetof(KftpJob, f)
+#define WORDS(list) .parse = job_parse_word, .words = list, .words_n = ELEMENTS(list)
+#define NUMBER(from, to) .parse = job_parse_number, .min = from, .max = to
+#define SPAN(from, to) .parse = job_parse_span, .min = from, .max = to
+#define SIZE .parse = job_parse_size, .why = "a size, such as \"4096\", \"100K\" or \"1.5G\""
+#define RATE .parse = job_parse_size, .why = "a number of bytes per second, such as \"500K\" or \"1.5M\""
+
+/* What a remote has as well. */
+#define SERVER_SETTINGS(s)                                                                                                       \
+        { s, "URL", .parse = job_parse_url, FIELD(STRING, remote) },                                                             \
+        { s, "User", .parse = job_parse_user, .belongs = JOB_SERVER, FIELD(STRING, user) },                                      \
+        { s, "PasswordFile", .parse = job_parse_file, .belongs = JOB_SERVER | JOB_PASSWORD, FIELD(STRING, password_file) },      \
+        { s, "Credential", .parse = job_parse_credential, .belongs = JOB_SERVER | JOB_PASSWORD, FIELD(STRING, credential) },     \
+        { s, "NetrcFile", .parse = job_parse_file, .belongs = JOB_SERVER | JOB_PASSWORD, FIELD(STRING, netrc_file) },            \
+        { s, "Password", .parse = job_refuse, .why = "a password does not belong here: " JOB_HOW_TO_GIVE_PASSWORD },             \
+        { s, "DataConnection", WORDS(data_connections), .belongs = JOB_SERVER, FIELD(UNSIGNED, data_mode) },                     \
+        { s, "TLS", WORDS(tls_modes), .belongs = JOB_SERVER, FIELD(UNSIGNED, tls_mode) },                                        \
+        { s, "CAFile", .parse = job_parse_file, .belongs = JOB_SERVER, FIELD(STRING, ca_file) },                                 \
+        { s, "CertificateFile", .parse = job_parse_file, .belongs = JOB_SERVER, FIELD(STRING, certificate_file) },               \
+        { s, "KeyFile", .parse = job_parse_file, .belongs = JOB_SERVER, FIELD(STRING, key_file) },                               \
+        { s, "Pin", .parse = job_parse_pin, .belongs = JOB_SERVER, FIELD(STRING, pin) },                                         \
+        { s, "MaxConnections", NUMBER(1, CONNECTIONS_MAX), .belongs = JOB_SERVER, FIELD(UNSIGNED, max_connections) }
+
+#define REMOTE_SETTING(s) { s, "Remote", .parse = job_parse_remote_name, .belongs = JOB_SERVER, FIELD(STRING, remote_name) }
+
+/* Waits and speed: of a job, or of all that have the remote. */
+#define WAIT_SETTINGS(s)                                                                                                         \
+        { s, "TimeoutSec", SPAN(USEC_PER_MSEC, DAYS(1)), FIELD(U64, timeout_usec) },                                             \
+        { s, "LimitRate", RATE, FIELD(U64, limit_rate) }
 
 const JobSetting job_settings[JOB_SETTINGS] = {
-        { "Job", "Description", parse_text, offsetof(KftpJob, description), NULL, false, false },
-        { "Job", "Retries", parse_retries, 0, NULL, false, false },
-        { "Job", "RetrySec", parse_retry_sec, 0, NULL, false, false },
-        { "Job", "OnCalendar", refuse, 0, "this version of kftp has no schedules: a job runs once for each revision", false, false },
-        { "Job", "Transfer", parse_transfer, 0, NULL, false, false },
-        { "Job", "Parallel", job_parse_parallel, 0, NULL, false, true },
-        { "Job", "Segments", job_parse_segments, 0, NULL, false, true },
-        { "Job", "Shard", job_parse_shard, 0, NULL, false, true },
-        { "Job", "Compare", job_parse_compare, 0, NULL, false, true },
+        { "Job", "Description", .parse = job_parse_text, FIELD(STRING, description) },
+        { "Job", "Transfer", WORDS(transfers), FIELD(BOOL, mirror) },
+        { "Job", "OnCalendar", .parse = job_parse_calendar, FIELD(LIST, calendar) },
+        { "Job", "Persistent", .parse = job_parse_switch, .fallback = 1, FIELD(BOOL, persistent) },
+        { "Job", "RandomizedDelaySec", SPAN(0, DAYS(1)), FIELD(U64, randomized_delay_usec) },
+        { "Job", "Watch", .parse = job_parse_switch, .belongs = JOB_COPY, FIELD(BOOL, watch) },
+        { "Job", "PollSec", SPAN(USEC_PER_SEC, DAYS(1)), .fallback = KFTP_JOB_POLL_USEC_DEFAULT, .belongs = JOB_COPY, FIELD(U64, poll_usec) },
+        { "Job", "Deadline", .parse = job_parse_deadline, FIELD(UNSIGNED, deadline) },
+        { "Job", "Retries", NUMBER(0, RETRIES_MAX), .fallback = KFTP_JOB_RETRIES_DEFAULT, FIELD(UNSIGNED, retries) },
+        { "Job", "RetrySec", SPAN(USEC_PER_MSEC, RETRY_USEC_MAX), .fallback = KFTP_JOB_RETRY_USEC_DEFAULT, FIELD(U64, retry_usec) },
+        WAIT_SETTINGS("Job"),
+        { "Job", "OnSuccess", .parse = job_parse_units, FIELD(LIST, on_success) },
+        { "Job", "OnFailure", .parse = job_parse_units, FIELD(LIST, on_failure) },
+        { "Job", "IfEmpty", WORDS(empties), FIELD(BOOL, if_empty_fail) },
+        { "Job", "Expect", NUMBER(1, EXPECT_MAX), FIELD(UNSIGNED, expect) },
+        { "Job", "Parallel", NUMBER(1, KFTP_MIRROR_SESSIONS_MAX), .belongs = JOB_MIRROR, FIELD(UNSIGNED, mirror_options.parallel) },
+        { "Job", "Segments", NUMBER(1, KFTP_MIRROR_SESSIONS_MAX), .belongs = JOB_MIRROR, FIELD(UNSIGNED, mirror_options.segments) },
+        { "Job", "Shard", .parse = job_parse_shard, .belongs = JOB_MIRROR },
+        { "Job", "Compare", WORDS(compares), .belongs = JOB_MIRROR, FIELD(UNSIGNED, mirror_options.compare) },
+
         SERVER_SETTINGS("Source"),
-        { "Source", "Path", parse_path, offsetof(KftpJob, path), NULL, false, false },
-        { "Source", "Match", job_parse_patterns, 0, NULL, false, true },
-        { "Source", "Exclude", job_parse_patterns, 0, NULL, false, true },
-        { "Source", "MinSize", job_parse_size, offsetof(KftpMirrorOptions, min_size), NULL, false, true },
-        { "Source", "MaxSize", job_parse_size, offsetof(KftpMirrorOptions, max_size), NULL, false, true },
-        { "Source", "MinAge", job_parse_age, offsetof(KftpMirrorOptions, min_age), NULL, false, true },
-        { "Source", "MaxAge", job_parse_age, offsetof(KftpMirrorOptions, max_age), NULL, false, true },
-        { "Source", "MaxDepth", job_parse_depth, 0, NULL, false, true },
-        { "Source", "Newer", job_parse_switch, offsetof(KftpMirrorOptions, newer), NULL, false, true },
-        { "Source", "Move", job_parse_switch, offsetof(KftpMirrorOptions, move), NULL, false, true },
+        REMOTE_SETTING("Source"),
+        { "Source", "Path", .parse = job_parse_path, FIELD(STRING, path) },
+        { "Source", "Match", .parse = job_parse_patterns },
+        { "Source", "Exclude", .parse = job_parse_patterns },
+        { "Source", "MinSize", SIZE, .belongs = JOB_SET, FIELD(U64, mirror_options.min_size) },
+        { "Source", "MaxSize", SIZE, .belongs = JOB_SET, FIELD(U64, mirror_options.max_size) },
+        { "Source", "MinAge", .parse = job_parse_age, .belongs = JOB_SET, FIELD(U64, mirror_options.min_age) },
+        { "Source", "MaxAge", .parse = job_parse_age, .belongs = JOB_SET, FIELD(U64, mirror_options.max_age) },
+        { "Source", "MaxDepth", NUMBER(1, DEPTH_MAX), .belongs = JOB_MIRROR, FIELD(UNSIGNED, mirror_options.max_depth) },
+        { "Source", "Newer", .parse = job_parse_switch, .belongs = JOB_MIRROR, FIELD(BOOL, mirror_options.newer) },
+        { "Source", "Move", .parse = job_parse_switch, .belongs = JOB_MIRROR, FIELD(BOOL, mirror_options.move) },
+        { "Source", "Marker", .parse = job_parse_marker, .belongs = JOB_COPY, FIELD(STRING, marker) },
+        { "Source", "StableSec", SPAN(0, DAYS(1)), .belongs = JOB_COPY, FIELD(U64, stable_usec) },
+        { "Source", "Then", .parse = job_parse_then, .belongs = JOB_COPY, .offset = offsetof(KftpJob, then) },
+        { "Source", "ThenOnFailure", .parse = job_parse_then, .belongs = JOB_COPY, .offset = offsetof(KftpJob, then_on_failure) },
+
         SERVER_SETTINGS("Target"),
-        { "Target", "Path", parse_path, offsetof(KftpJob, path), NULL, false, false },
-        { "Target", "Verify", parse_verify, 0, NULL, false, false },
-        { "Target", "Delete", job_parse_switch, offsetof(KftpMirrorOptions, delete), NULL, false, true },
-        { "Target", "Permissions", job_parse_switch, offsetof(KftpMirrorOptions, permissions), NULL, false, true },
-        { "Target", "Symlinks", job_parse_symlinks, 0, NULL, false, true },
+        REMOTE_SETTING("Target"),
+        { "Target", "Path", .parse = job_parse_path, FIELD(STRING, path) },
+        { "Target", "Verify", .parse = job_parse_verify },
+        { "Target", "IfExists", WORDS(if_exists), .belongs = JOB_COPY, FIELD(UNSIGNED, if_exists) },
+        { "Target", "FileMode", .parse = job_parse_mode, .belongs = JOB_COPY },
+        { "Target", "Delete", .parse = job_parse_switch, .belongs = JOB_MIRROR, FIELD(BOOL, mirror_options.delete) },
+        { "Target", "Permissions", .parse = job_parse_switch, .belongs = JOB_MIRROR, FIELD(BOOL, mirror_options.permissions) },
+        { "Target", "Symlinks", WORDS(symlinks), .belongs = JOB_MIRROR, FIELD(UNSIGNED, mirror_options.symlinks) },
+
+        SERVER_SETTINGS("Remote"),
+        WAIT_SETTINGS("Remote"),
 };
 
 const JobSetting *job_find_setting(const char *section, const char *key) {
@@ -87,278 +137,23 @@ const JobSetting *job_find_setting(const char *section, const char *key) {
 }
 
 size_t job_value_at(const JobParser *p, const char *section, const char *key) {
-        return p->set_at[job_find_setting(section, key) - job_settings];
+        const JobSetting *s = job_find_setting(section, key);
+
+        return s ? p->set_at[s - job_settings] : 0;
 }
 
-/* ---- Diagnoses --------------------------------------------------------------------------------- */
-
-void job_diagnose(JobParser *p, bool error, size_t at, const char *format, ...) {
-        _cleanup_free_ char *message = NULL;
-        JobPlace place = {};
-        va_list ap;
-
-        p->errors += error;
-        if (p->diagnoses++ > DIAGNOSES_MAX || !p->sink)
-                return;
-        if (p->diagnoses > DIAGNOSES_MAX)
-                format = "too many faults, the others are not shown";
-
-        va_start(ap, format);
-        if (vasprintf(&message, format, ap) < 0)
-                message = NULL;
-        va_end(ap);
-        if (!message) {
-                p->no_memory = true;
-                return;
-        }
-
-        if (at != JOB_WHOLE_FILE)
-                place = job_text_place(&p->text, at);
-        p->sink(p->userdata,
-                &(KftpDiagnosis) {
-                        .error = error,
-                        .file = p->file,
-                        .line = place.line,
-                        .column = place.column,
-                        .message = message,
-                });
+size_t job_key_at(const JobParser *p, const char *section, const char *key) {
+        return job_value_at(p, section, key) == 0 ? 0 : p->key_at[job_find_setting(section, key) - job_settings];
 }
 
-char *job_excerpt(const char *text) {
-        size_t n = strlen(text), shown = MIN2(n, EXCERPT_MAX);
-        const char *authority = strstr(text, "://");
-        _cleanup_free_ char *escaped = NULL;
-        char *quoted = NULL;
-
-        /* What looks like a URL with a user may hold a password */
-        if (authority && strchr(authority, '@'))
-                shown = MIN2(shown, (size_t) (authority + 3 - text));
-        while (shown < n && shown > 0 && ((unsigned char) text[shown] & 0xc0) == 0x80)
-                shown--;
-        escaped = kftp_escape(text, shown);
-        if (!escaped || asprintf(&quoted, "\"%s%s\"", escaped, shown < n ? "..." : "") < 0)
-                return NULL;
-        return quoted;
+bool job_is_given(const JobParser *p, const char *section, const char *key) {
+        return job_value_at(p, section, key) != 0 && !p->emptied[job_find_setting(section, key) - job_settings];
 }
 
-void job_bad_value(JobParser *p, const JobItem *item, size_t at, const char *format, ...) {
-        _cleanup_free_ char *why = NULL, *shown = job_excerpt(item->value);
-        va_list ap;
-
-        va_start(ap, format);
-        if (vasprintf(&why, format, ap) < 0)
-                why = NULL;
-        va_end(ap);
-        if (!why || !shown) {
-                p->no_memory = true;
-                return;
-        }
-        job_diagnose(p, true, item->value_origin[at], "%s=%s: %s", item->key, shown, why);
+const char *job_server_section(const JobParser *p) {
+        return p->is_remote ? "Remote" : p->job->upload ? "Target" : "Source";
 }
 
-/* ---- Values ------------------------------------------------------------------------------------ */
-
-static void set_string(JobParser *p, const JobSetting *s, const char *text) {
-        char **field = (char **) ((char *) p->job + s->offset);
-
-        free(*field);
-        *field = *text ? strdup(text) : NULL;
-        if (*text && !*field)
-                p->no_memory = true;
-}
-
-static void parse_text(JobParser *p, const JobSetting *s, const JobItem *item) {
-        set_string(p, s, item->value);
-}
-
-static void parse_user(JobParser *p, const JobSetting *s, const JobItem *item) {
-        size_t i = 0;
-
-        while ((unsigned char) item->value[i] >= 0x20 && item->value[i] != 0x7f)
-                i++;
-        if (item->value[i])             /* a tab: other ones may not stand in a job file at all */
-                job_bad_value(p, item, i, "a user's name has no control characters");
-        else if (strlen(item->value) > KFTP_MAX_CREDENTIAL)
-                job_bad_value(p, item, 0, "longer than %u bytes", KFTP_MAX_CREDENTIAL);
-        else
-                set_string(p, s, item->value);
-}
-
-static bool has_dot_dot(const char *path) {
-        for (const char *part = path; part; part = strchr(part, '/')) {
-                part += strspn(part, "/");
-                if (part[0] == '.' && part[1] == '.' && (part[2] == '/' || part[2] == '\0'))
-                        return true;
-        }
-        return false;
-}
-
-static bool check_path(JobParser *p, const JobItem *item) {
-        if (!*item->value)
-                return true;
-        if (*item->value != '/')
-                job_bad_value(p, item, 0, "not an absolute path: begin it with a slash");
-        else if (strlen(item->value) >= PATH_MAX)
-                job_bad_value(p, item, 0, "longer than %d bytes", PATH_MAX - 1);
-        else if (has_dot_dot(item->value))
-                job_bad_value(p, item, 0, "a path with \"..\" is not taken: write the directory that is meant");
-        else
-                return true;
-        return false;
-}
-
-static void parse_file(JobParser *p, const JobSetting *s, const JobItem *item) {
-        if (check_path(p, item))
-                set_string(p, s, item->value);
-}
-
-static void parse_path(JobParser *p, const JobSetting *s, const JobItem *item) {
-        JobPlace place = job_text_place(&p->text, item->value_origin[0]);
-
-        parse_file(p, s, item);
-        p->job->path_line = place.line;
-        p->job->path_column = place.column;
-}
-
-static void parse_transfer(JobParser *p, const JobSetting *s, const JobItem *item) {
-        (void) s;
-        p->job->mirror = streq(item->value, "mirror");
-        if (!p->job->mirror && *item->value && !streq(item->value, "copy"))
-                job_bad_value(p, item, 0, "neither \"copy\" nor \"mirror\"");
-}
-
-static void parse_retries(JobParser *p, const JobSetting *s, const JobItem *item) {
-        (void) s;
-        if (!*item->value)
-                p->job->retries = KFTP_JOB_RETRIES_DEFAULT;
-        else if (job_parse_unsigned(item->value, 0, RETRIES_MAX, &p->job->retries) < 0)
-                job_bad_value(p, item, 0, "not a number from 0 to %u", RETRIES_MAX);
-}
-
-static void parse_retry_sec(JobParser *p, const JobSetting *s, const JobItem *item) {
-        uint64_t usec = KFTP_JOB_RETRY_USEC_DEFAULT;
-        size_t at = 0;
-        int r = 0;
-
-        (void) s;
-        if (*item->value)
-                r = job_parse_timespan(item->value, &usec, &at);
-        if (r == -EINVAL)
-                job_bad_value(p, item, at, "not a time span, such as \"30s\", \"5min\" or \"1h 30min\"");
-        else if (r < 0 || usec < RETRY_USEC_MIN || usec > RETRY_USEC_MAX)
-                job_bad_value(p, item, 0, "not from 1ms to 5min");
-        else
-                p->job->retry_usec = usec;
-}
-
-static void parse_data_connection(JobParser *p, const JobSetting *s, const JobItem *item) {
-        static const char *const modes[] = {
-                [KFTP_DATA_AUTO] = "auto",
-                [KFTP_DATA_PASSIVE] = "passive",
-                [KFTP_DATA_ACTIVE_FIRST] = "active",
-        };
-
-        (void) s;
-        if (!*item->value)
-                p->job->data_mode = KFTP_DATA_AUTO;
-        else {
-                for (unsigned i = 0; i < ELEMENTS(modes); i++)
-                        if (streq_ptr(item->value, modes[i])) {
-                                p->job->data_mode = i;
-                                return;
-                        }
-                job_bad_value(p, item, 0, "neither \"auto\" nor \"passive\" nor \"active\"");
-        }
-}
-
-static void parse_tls(JobParser *p, const JobSetting *s, const JobItem *item) {
-        static const char *const modes[] = {
-                [KFTP_TLS_NONE] = "no",
-                [KFTP_TLS_OPPORTUNISTIC] = "auto",
-                [KFTP_TLS_REQUIRED] = "require",
-                [KFTP_TLS_IMPLICIT] = "implicit",
-        };
-
-        (void) s;
-        p->job->tls_mode = KFTP_TLS_NONE;
-        p->job->tls_given = *item->value != '\0';
-        if (!*item->value)
-                return;
-        for (unsigned i = 0; i < ELEMENTS(modes); i++)
-                if (streq(item->value, modes[i])) {
-                        p->job->tls_mode = i;
-                        return;
-                }
-        job_bad_value(p, item, 0, "neither \"no\" nor \"auto\" nor \"require\" nor \"implicit\"");
-}
-
-static void parse_pin(JobParser *p, const JobSetting *s, const JobItem *item) {
-        _cleanup_free_ char *reason = NULL;
-        int r = 0;
-
-        if (*item->value)
-                r = kftp_tls_pin_check(item->value, &reason);
-        if (r == -ENOMEM)
-                p->no_memory = true;
-        else if (r < 0)
-                job_bad_value(p, item, 0, "%s", strempty(reason));
-        else
-                set_string(p, s, item->value);
-}
-
-/* The size is always compared with the server's; to ask for it is allowed. */
-static void parse_verify(JobParser *p, const JobSetting *s, const JobItem *item) {
-        (void) s;
-        if (*item->value && !streq(item->value, "size"))
-                job_bad_value(p, item, 0, "this version of kftp can verify \"size\" only");
-}
-
-static void refuse(JobParser *p, const JobSetting *s, const JobItem *item) {
-        job_diagnose(p, true, item->key_at, "%s= in [%s]: %s", s->key, s->section, s->why);
-}
-
-/* The offset in the URL of a password, 0 if it has none. */
-static size_t password_in_url(const char *url) {
-        const char *authority = strstr(url, "://"), *end, *at, *colon;
-
-        if (!authority)
-                return 0;
-        authority += 3;
-        end = authority + strcspn(authority, "/?#");
-        at = memrchr(authority, '@', (size_t) (end - authority));
-        colon = at ? memchr(authority, ':', (size_t) (at - authority)) : NULL;
-        return colon ? (size_t) (colon + 1 - url) : 0;
-}
-
-static void parse_url(JobParser *p, const JobSetting *s, const JobItem *item) {
-        _cleanup_free_ char *reason = NULL;
-        size_t password = password_in_url(item->value);
-        KftpUrl url = {};
-        int r;
-
-        (void) s;
-        if (password > 0) {
-                job_diagnose(p, true, item->value_origin[password],
-                         "URL= holds a password, which others could read here: take it out; " HOW_TO_GIVE_PASSWORD);
-                return;
-        }
-
-        kftp_url_done(&p->job->url);
-        free(STEAL_PTR(p->job->remote));
-        if (!*item->value)
-                return;
-
-        r = kftp_url_parse(item->value, &url, &reason);
-        if (r == -ENOMEM)
-                p->no_memory = true;
-        else if (r < 0)
-                job_bad_value(p, item, 0, "%s", reason ?: "not a URL");
-        else if (!(p->job->remote = strdup(item->value)))
-                p->no_memory = true;
-        else {
-                p->job->url = url;
-                p->url_end_at = item->value_origin[strlen(item->value) - 1];
-                return;
-        }
-        kftp_url_done(&url);
+const char *job_our_section(const JobParser *p) {
+        return p->job->upload ? "Source" : "Target";
 }

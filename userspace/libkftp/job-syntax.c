@@ -15,11 +15,13 @@ static bool is_blank(char c) {
         return c == ' ' || c == '\t' || c == '\r';
 }
 
-int job_text_init(JobText *t, const char *text, size_t n) {
-        *t = (JobText) { .text = text, .n = n };
+/* How long the byte order mark at the begin is, if there is one. */
+static size_t byte_order_mark(const char *text, size_t n) {
+        return n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
 
-        if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)     /* a byte order mark */
-                t->begin = t->next = 3;
+int job_text_init(JobText *t, const char *text, size_t n, size_t base) {
+        *t = (JobText) { .text = text, .n = n, .base = base, .next = byte_order_mark(text, n) };
 
         t->line = malloc(n + 1);
         t->origin = calloc(n + 1, sizeof(uint32_t));
@@ -74,7 +76,7 @@ bool job_text_find_bad(const char *text, size_t n, size_t *at, const char **what
 static size_t join(JobText *t, size_t at, size_t from, size_t to) {
         for (; from < to; from++, at++) {
                 t->line[at] = t->text[from];
-                t->origin[at] = (uint32_t) from;
+                t->origin[at] = (uint32_t) (t->base + from);
         }
         return at;
 }
@@ -131,10 +133,10 @@ static size_t logical_line(JobText *t) {
 
                 more = continues(t, from, to);
                 n = join(t, n, from, more ? to - 1 : to);
-                t->origin[n] = (uint32_t) (more ? to - 1 : to);
+                t->origin[n] = (uint32_t) (t->base + (more ? to - 1 : to));
                 if (more) {
                         t->line[n++] = ' ';
-                        t->origin[n] = (uint32_t) to;
+                        t->origin[n] = (uint32_t) (t->base + to);
                         continue;
                 }
 
@@ -183,16 +185,16 @@ JobItemType job_text_next(JobText *t, JobItem *ret) {
         return ret->type = JOB_ITEM_ASSIGNMENT;
 }
 
-JobPlace job_text_place(const JobText *t, size_t offset) {
+JobPlace job_text_place(const char *text, size_t n, size_t offset) {
         JobPlace p = { .line = 1, .column = 1 };
 
-        if (offset > t->n)
-                offset = t->n;
-        for (size_t i = t->begin; i < offset; i++) {
-                if (t->text[i] == '\n') {
+        if (offset > n)
+                offset = n;
+        for (size_t i = byte_order_mark(text, n); i < offset; i++) {
+                if (text[i] == '\n') {
                         p.line++;
                         p.column = 1;
-                } else if (((unsigned char) t->text[i] & 0xc0) != 0x80)
+                } else if (((unsigned char) text[i] & 0xc0) != 0x80)
                         p.column++;
         }
         return p;

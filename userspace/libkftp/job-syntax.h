@@ -10,14 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Offsets in the file's text are what everything is located by. */
+/* Offsets in the file's text, counted from base on, are what everything is located by. */
 typedef struct JobText {
         const char *text;
         size_t n;
-        size_t begin;                   /* after a byte order mark */
+        size_t base;
         size_t next;                    /* where the next physical line begins */
         char *line;                     /* the logical line, joined, terminated by a NUL */
-        uint32_t *origin;               /* for each byte of it, and its end: the offset in text */
+        uint32_t *origin;               /* for each byte of it, and its end: where it stands */
 } JobText;
 
 typedef struct JobPlace {
@@ -36,12 +36,13 @@ typedef enum JobItemType {
 typedef struct JobItem {
         JobItemType type;
         char *key;
-        size_t key_at;                  /* offset in the file */
+        size_t key_at;
         char *value;
         const uint32_t *value_origin;   /* of each byte of value, and of its end */
 } JobItem;
 
-int job_text_init(JobText *t, const char *text, size_t n);
+/* 0, or -ENOMEM. base + n is below 4 GiB. */
+int job_text_init(JobText *t, const char *text, size_t n, size_t base);
 void job_text_done(JobText *t);
 
 /* Finds the first byte that may not stand in a job file: a control byte other than tab and line
@@ -49,4 +50,5 @@ void job_text_done(JobText *t);
 bool job_text_find_bad(const char *text, size_t n, size_t *at, const char **what);
 
 JobItemType job_text_next(JobText *t, JobItem *ret);
-JobPlace job_text_place(const JobText *t, size_t offset);
+/* The place of an offset in a text. */
+JobPlace job_text_place(const char *text, size_t n, size_t offset);

@@ -44,10 +44,10 @@ typedef struct KftpJob {
         char *file;                     /* its path */
         char revision[KFTP_REVISION_SIZE];
         char *description;              /* may be NULL */
-        char *remote;                   /* URL=, as written; it never holds a password */
+        char *remote;                   /* URL=, as written, or of Remote=; it never holds a password */
         KftpUrl url;
-        bool mirror;                    /* Transfer=mirror: url and path are trees; otherwise url is a file */
-        bool upload;                    /* url is the target and path the source; mirrors only */
+        bool mirror;                    /* Transfer=mirror: url and path are trees; otherwise see set */
+        bool upload;                    /* url is the target and path the source */
         char *user;                     /* NULL: the URL's, else anonymous */
         char *password_file;            /* absolute; may be NULL */
         enum kftp_data_mode data_mode;
@@ -57,13 +57,14 @@ typedef struct KftpJob {
         char *certificate_file;
         char *key_file;
         char *pin;                      /* may be NULL */
-        char *path;                     /* absolute: a file, or a directory if one is there or it ends in a slash; of a mirror a directory */
+        char *path;                     /* absolute: a file, or a directory if one is there or it ends in a slash; of a mirror or a
+                                         * set a directory; of the upload of a single file that file */
         char *path_file;                /* the drop-in that Path= stands in; NULL: file */
         unsigned path_line;             /* where in it, for what is found out later */
         unsigned path_column;
         unsigned retries;               /* after the first attempt */
         uint64_t retry_usec;            /* the first delay */
-        KftpFilter *filter;             /* Match= and Exclude= of a mirror; NULL: none */
+        KftpFilter *filter;             /* Match= and Exclude=; NULL: none */
         KftpMirrorOptions mirror_options;       /* what the file says about a mirror, filter and direction included; of a
                                          * set: its limits of size and age */
 
@@ -76,7 +77,9 @@ typedef struct KftpJob {
         uint32_t deadline;              /* seconds of the local day by which it has to have ended well, or KFTP_DEADLINE_NONE */
 
         /* What a copy takes, and how. */
-        bool set;                       /* the source is a directory, of which all files are taken that the filter takes */
+        bool set;                       /* source and target are directories, and all files of the source's are taken that the
+                                         * filter takes; the path of url is empty or ends in a slash. Otherwise it is of one
+                                         * file; only that of an upload may be a directory then, for the file by its name */
         char *marker;                   /* name of the file that says that a file is complete; "%f" is that file's name. May be NULL */
         uint64_t stable_usec;           /* size and time have to be the same for so long; 0: not looked at */
         enum kftp_if_exists if_exists;
@@ -100,12 +103,14 @@ typedef struct KftpJob {
         char **on_failure;
 
         bool dated;                     /* there are dates in it: kftp_job_set_date has to be called before it is run */
+        struct KftpJobTemplates *templates;     /* what it takes for that */
 } KftpJob;
 
 /*
- * Puts the date of a moment (seconds since 1970; the local time of it) into URL, path, patterns, marker and directories.
- * May be called again with another moment. Returns 0, -ENOMEM, or -EINVAL with an allocated sentence in *reason (may be NULL)
- * if what comes of it is no URL or path.
+ * Puts the date of a moment (seconds since 1970; the local time of it) into URL, path, patterns, marker and directories;
+ * before, they are as in the file, but url, filter and mirror_options, which are those of the moment when it was parsed.
+ * May be called again with another moment, but not while something uses the job. Returns 0, -ENOMEM, or -EINVAL with an
+ * allocated sentence in *reason (may be NULL) if what comes of it is no URL or path; the job is as before then.
  */
 int kftp_job_set_date(KftpJob *j, int64_t when, char **reason);
 
