@@ -46,3 +46,5 @@
 #define KFTP_MESSAGE_JOB_WAITS "779c6c5baa18448c8596d02d8e3c88ef"
 /* A server lets in no further connection. */
 #define KFTP_MESSAGE_SERVER_BUSY "a83c222e6c154bdb9d52b9c08e5ba74c"
+/* The time by which a job was to have ended well has passed. */
+#define KFTP_MESSAGE_DEADLINE_MISSED "f4ad7913076a4d398813d391d5a62107"

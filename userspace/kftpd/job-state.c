@@ -9,6 +9,8 @@
 
 #include "catalog-ids.h"
 #include "queue.h"
+#include "source-looks.h"
+#include "units.h"
 
 /* ---- States --------------------------------------------------------------------------------------- */
 
@@ -48,6 +50,16 @@ static void leave_server(Manager *m, Job *j) {
         j->server = NULL;
 }
 
+/* What there was of a schedule, and what there is, is for the generator. */
+static void tell_generator(Manager *m, Job *j, bool has_units) {
+        int r = j->has_units || has_units ? units_tell_schedule() : 0;
+
+        j->has_units = has_units;
+        if (r < 0)
+                report_event(&m->context.report, LOG_WARNING, KFTP_MESSAGE_JOB_WARNING, j->name, r,
+                             "%s: what its file says for systemd may not be known there: %s; type: systemctl daemon-reload", j->name, strerror(-r));
+}
+
 int job_note_definition(Manager *m, Job *j, const KftpJob *definition) {
         Server *s = server_join(&m->servers, definition->url.host, definition->url.port, definition->max_connections);
 
@@ -58,6 +70,9 @@ int job_note_definition(Manager *m, Job *j, const KftpJob *definition) {
         j->max_connections = definition->max_connections;
         j->scheduled = definition->calendar;
         j->watch = definition->watch;
+        j->fails_units = definition->on_failure;
+        tell_generator(m, j, definition->calendar || definition->on_success || definition->on_failure);
+        deadline_set(m, j, definition->deadline);
         memcpy(j->revision, definition->revision, sizeof(j->revision));
         return 0;
 }
@@ -86,6 +101,7 @@ void job_forget(Manager *m, Job *j) {
         free(j->complaint);
         free(j->waited);
         leave_server(m, j);
+        sd_event_source_disable_unref(j->deadline_timer);
 }
 
 /* What waits, or was interrupted, has begun, so that its end is told like that of a run. */
@@ -106,6 +122,9 @@ void job_withdraw(Manager *m, Job *j, JobState state, const char *why) {
         else
                 job_set_state(m, j, state);
         leave_server(m, j);
+        tell_generator(m, j, false);
+        deadline_set(m, j, KFTP_DEADLINE_NONE);
+        source_looks_forget(m->context.looks, j->name);
         if (pending)
                 bus_job_changed(m, j, true);
 }
@@ -158,8 +177,10 @@ static JobState look_up(Manager *m, Job *j) {
         JobState state;
         int r = ledger_read(m->context.ledger, j->name, &e);
 
-        if (r == -ENOENT)
+        if (r == -ENOENT) {
+                units_forget(j->name);
                 return j->scheduled ? JOB_SCHEDULED : begin(m, j, RUN_REVISION);
+        }
         if (r < 0) {
                 report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_LEDGER_DAMAGED, j->name, r,
                              "%s: not run: its ledger entry %s/%s.json cannot be read (%s), so it is not known whether the "
@@ -218,6 +239,7 @@ void job_accept(Manager *m, Job *j, KftpJob *definition) {
                 job_withdraw(m, j, JOB_REJECTED, "not enough memory");
                 return;
         }
+        source_looks_forget(m->context.looks, j->name);
         j->definition = definition;
         j->arrival = ++m->arrivals;
         if (j->run)             /* it ends first, then the new definition is admitted */

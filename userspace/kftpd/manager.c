@@ -13,6 +13,8 @@
 
 #include "catalog-ids.h"
 #include "manager.h"
+#include "source-looks.h"
+#include "units.h"
 
 #define LOOK_USEC (5 * USEC_PER_SEC)
 #define RELEASE_USEC (5 * 60 * USEC_PER_SEC)
@@ -87,6 +89,7 @@ static int on_stop(sd_event_source *s, const struct signalfd_siginfo *si, void *
                 return 0;
         m->stopping = true;
         (void) sd_notify(false, "STOPPING=1");
+        deadlines_judged(m);
         TAILQ_FOREACH(j, &m->jobs, jobs)
                 if (j->run)
                         run_cancel(j->run);
@@ -170,6 +173,8 @@ static int add_sources(Manager *m) {
         if (r >= 0)
                 r = sd_event_add_post(m->event, NULL, on_post, m);
         if (r >= 0)
+                r = deadlines_watch_clock(m);
+        if (r >= 0)
                 r = sd_event_set_watchdog(m->event, true);
         if (r >= 0)
                 r = watch_new(m->event, m->config_directory, on_directory_changed, m, &m->watch);
@@ -217,6 +222,10 @@ int manager_new(const ManagerOptions *options, Manager **ret) {
         r = m->config_directory ? ledger_open(options->state_directory, &m->context.ledger) : -ENOMEM;
         if (r >= 0)
                 r = make_mirror_directory(m, options->state_directory);
+        if (r >= 0)
+                r = deadlines_open(m, options->state_directory);
+        if (r >= 0)
+                r = source_looks_new(&m->context.looks);
         if (r < 0)
                 report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_QUEUE_STOPPED, NULL, r,
                              "%s: the state directory cannot be used: %s", options->state_directory, state_fault(r));
@@ -236,6 +245,8 @@ int manager_new(const ManagerOptions *options, Manager **ret) {
 
 void manager_start(Manager *m) {
         manager_scan(m, true);
+        deadlines_catch_up(m);
+        (void) units_tell_schedule();
         (void) on_post(NULL, m);
         (void) sd_notify(false, "READY=1");
 }
@@ -254,7 +265,9 @@ Manager *manager_free(Manager *m) {
         safe_close(m->context.done_fd);
         ledger_free(m->context.ledger);
         free(m->config_directory);
+        source_looks_free(m->context.looks);
         free(m->mirror_directory);
+        free(m->deadlines_path);
         free(m->status);
         free(m);
         return NULL;

@@ -59,6 +59,10 @@ typedef struct Job {
 
         bool scheduled;                 /* it runs by its timer, and not because of its file */
         bool watch;                     /* it waits for what comes next when a run has ended */
+        bool has_units;                 /* something of its file is for the generator */
+        bool fails_units;               /* a unit wants to know that it has failed */
+        uint32_t deadline;              /* with a timer: seconds of the local day */
+        sd_event_source *deadline_timer;
         unsigned max_connections;       /* to its server, of all jobs together */
         Server *server;                 /* of its file; NULL if that is masked or has an error */
         Server *held;                   /* that of its run */
@@ -126,6 +130,9 @@ typedef struct Manager {
         Pause pause;                    /* why nothing is started until the timer fires */
         Pause reported_pause;           /* what the journal was last told of; PAUSE_NONE: all is well */
 
+        char *deadlines_path;           /* the file whose time is judged_usec */
+        uint64_t judged_usec;           /* of the realtime clock: up to when deadlines were looked at; 0: never */
+
         sd_event_source *stop_timer;
         bool stopping;
         char *status;                   /* as sent last */
@@ -183,6 +190,16 @@ void job_wait_no_longer(Manager *m, Job *j);
 /* Tells a job's run to end; cancelled says why, for the journal. */
 void queue_cancel(Job *j, const char *cancelled);
 void queue_run_ended(Manager *m, Run *run);
+
+/* ---- queue-deadline.c ---- */
+
+int deadlines_open(Manager *m, const char *state_directory);
+int deadlines_watch_clock(Manager *m);
+/* Tells what was missed while kftpd did not run. */
+void deadlines_catch_up(Manager *m);
+void deadlines_judged(Manager *m);
+/* From now on the job has that deadline, or KFTP_DEADLINE_NONE. */
+void deadline_set(Manager *m, Job *j, uint32_t seconds);
 
 /* ---- by hand, and by timers ---- */
 

@@ -8,6 +8,7 @@
 
 #include "catalog-ids.h"
 #include "queue.h"
+#include "units.h"
 
 static bool is_concluded(const LedgerEntry *e) {
         return e && (e->state == LEDGER_DONE || e->state == LEDGER_FAILED);
@@ -68,8 +69,11 @@ void queue_conclude(Manager *m, Job *j, LedgerEntry *entry, const char *why, boo
         else
                 say = !e->reported;
         /* If that cannot be recorded the run goes on after a restart, as if it had not been cancelled. */
-        if (say)
+        if (say) {
                 report_conclusion(&m->context.report, e);
+                if (e->state == LEDGER_FAILED && j->fails_units)
+                        (void) units_tell_end(j->name, false);
+        }
         e->reported = true;
         (void) ledger_write(m->context.ledger, e);
         queue_remember(j, e);

@@ -61,6 +61,7 @@ typedef struct RunContext {
         Report report;
         RunCalls calls;
         const char *mirror_directory;   /* for what mirrors remember of themselves */
+        struct SourceLooks *looks;      /* see source-looks.h */
         int done_fd;                    /* the pipe to the main thread */
 } RunContext;
 
