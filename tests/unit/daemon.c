@@ -143,7 +143,7 @@ static int chown_all(const Daemon *d) {
 static _Noreturn void be_daemon(const Daemon *d) {
         _cleanup_free_ char *config = strdup(daemon_path(d, "conf")), *state = strdup(daemon_path(d, "state"));
         ManagerOptions options = {
-                .config_directory = config,
+                .config_directories = config,
                 .state_directory = state,
                 .max_running = d->max_running,
                 .pause_usec = PAUSE_USEC,

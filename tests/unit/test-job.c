@@ -366,95 +366,6 @@ static void test_manual(void **state) {
         assert_true(n > 0);
 }
 
-/* ---- Files ---------------------------------------------------------------------------------------- */
-
-typedef struct Directory {
-        char path[32];
-        int fd;
-} Directory;
-
-static int setup_directory(void **state) {
-        Directory *d = calloc(1, sizeof(*d));
-
-        strcpy(d->path, "/tmp/test-job-XXXXXX");
-        if (!mkdtemp(d->path))
-                return -1;
-        d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        *state = d;
-        return d->fd < 0 ? -1 : 0;
-}
-
-static int teardown_directory(void **state) {
-        Directory *d = *state;
-
-        (void) unlinkat(d->fd, "a.job", 0);
-        close(d->fd);
-        (void) rmdir(d->path);
-        free(d);
-        return 0;
-}
-
-static void put(const Directory *d, const char *text, mode_t mode) {
-        int fd = openat(d->fd, "a.job", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-        assert_true(fd >= 0);
-        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-        assert_int_equal(fchmod(fd, mode), 0);
-        close(fd);
-}
-
-/* Loads a.job; returns what was said, which the caller frees. */
-static char *load(const Directory *d, int expected) {
-        JobDiagnoses all = {};
-        KftpJob *job;
-
-        assert_int_equal(kftp_job_load(d->fd, d->path, "a.job", collect_diagnosis, &all, &job), expected);
-        kftp_job_free(job);
-        (void) unlinkat(d->fd, "a.job", 0);
-        return all.text ?: strdup("");
-}
-
-#define assert_said(d, expected, part)                          \
-        do {                                                    \
-                _cleanup_free_ char *_said = load(d, expected); \
-                assert_non_null(strstr(_said, part));           \
-                assert_true(*(part) || !*_said);                \
-        } while (0)
-
-static void test_files(void **state) {
-        Directory *d = *state;
-
-        put(d, MINIMAL, 0644);
-        assert_said(d, 0, "");
-        assert_said(d, -ENOENT, "");
-
-        put(d, MINIMAL, 0646);
-        assert_said(d, -EBADMSG, "/a.job: error: writable by everybody: type chmod o-w\n");
-
-        put(d, MINIMAL "[Job]\nRetries=x\n", 0644);
-        assert_said(d, -EBADMSG, "/a.job:6:9: error: Retries=");
-
-        assert_int_equal(symlinkat("/dev/null", d->fd, "a.job"), 0);
-        assert_said(d, -ERFKILL, "");
-        assert_int_equal(symlinkat("/dev/zero", d->fd, "a.job"), 0);
-        assert_said(d, -EBADMSG, "/a.job: error: a symbolic link");
-        assert_int_equal(symlinkat("/dev/null/x", d->fd, "a.job"), 0);
-        assert_said(d, -EBADMSG, "/a.job: error: a symbolic link");
-
-        assert_int_equal(mkfifoat(d->fd, "a.job", 0600), 0);
-        assert_said(d, -EBADMSG, "/a.job: error: not a regular file\n");
-}
-
-static void test_foreign_owner(void **state) {
-        Directory *d = *state;
-
-        if (geteuid() != 0)
-                skip();
-        put(d, MINIMAL, 0644);
-        assert_int_equal(fchownat(d->fd, "a.job", 12345, -1, AT_SYMLINK_NOFOLLOW), 0);
-        assert_said(d, -EBADMSG, "/a.job: error: owned neither by root nor by the service: type chown root\n");
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_minimal),
@@ -470,8 +381,6 @@ int main(void) {
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_timespans),
                 cmocka_unit_test(test_manual),
-                cmocka_unit_test_setup_teardown(test_files, setup_directory, teardown_directory),
-                cmocka_unit_test_setup_teardown(test_foreign_owner, setup_directory, teardown_directory),
         };
 
         return cmocka_run_group_tests_name("job", tests, NULL, NULL);

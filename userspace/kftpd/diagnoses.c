@@ -14,6 +14,8 @@ void diagnoses_add(void *userdata, const KftpDiagnosis *d) {
 
         copy.file = strdup(d->file);
         copy.message = strdup(d->message);
+        copy.text = NULL;
+        copy.text_n = 0;
         more = reallocarray(all->items, all->n + 1, sizeof(*more));
         if (more)
                 all->items = more;
@@ -24,9 +26,9 @@ void diagnoses_add(void *userdata, const KftpDiagnosis *d) {
         all->items[all->n++] = copy;
 }
 
-void diagnoses_report(const Diagnoses *all, const Report *report) {
+void diagnoses_report(const Diagnoses *all, const Report *report, const char *job) {
         for (size_t i = 0; i < all->n; i++)
-                report_diagnosis(report, all->items + i);
+                report_diagnosis(report, job, all->items + i);
 }
 
 void diagnoses_done(Diagnoses *all) {

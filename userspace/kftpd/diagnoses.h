@@ -15,5 +15,5 @@ typedef struct Diagnoses {
 
 /* A kftp_diagnosis_t whose userdata is a Diagnoses; without memory a diagnosis is lost. */
 void diagnoses_add(void *userdata, const KftpDiagnosis *d);
-void diagnoses_report(const Diagnoses *all, const Report *report);
+void diagnoses_report(const Diagnoses *all, const Report *report, const char *job);
 void diagnoses_done(Diagnoses *all);

@@ -6,10 +6,10 @@
 #include <kftp-version.h>
 #include <signal.h>
 
+#include "job-load.h"
 #include "job-value.h"
 #include "manager.h"
 
-#define CONFIG_DIRECTORY "/etc/kftp.d"
 #define STATE_DIRECTORY "/var/lib/kftp"
 #define MAX_RUNNING 4U
 #define MAX_RUNNING_MAX 1000U
@@ -18,8 +18,10 @@
 
 static void help(void) {
         printf("kftpd [OPTIONS...]\n\n"
-               "Runs the jobs in " CONFIG_DIRECTORY " over FTP. See kftpd(8) and kftp.job(5).\n\n"
-               "     --config-dir=DIR   Read job files from DIR instead of " CONFIG_DIRECTORY "\n"
+               "Runs the jobs in /etc/kftp.d over FTP. See kftpd(8) and kftp.job(5).\n\n"
+               "     --config-dir=DIR   Read job files from DIR instead of /etc/kftp.d, /run/kftp.d\n"
+               "                        and /usr/lib/kftp.d; may be given several times, the first\n"
+               "                        overrides the others\n"
                "     --state-dir=DIR    Keep what is known of jobs in DIR instead of " STATE_DIRECTORY "\n"
                "     --max-running=N    Run so many jobs at a time (default %u)\n"
                "  -h --help             Show this help\n"
@@ -35,6 +37,24 @@ static int usage(const char *text) {
         return EXIT_USAGE;
 }
 
+/* The first one replaces those that are there without it. NULL without memory. */
+static const char *add_directory(char **given, const char *path) {
+        char *all;
+
+        if (asprintf(&all, "%s%s%s", strempty(*given), *given ? ":" : "", path) < 0)
+                return NULL;
+        free(*given);
+        return *given = all;
+}
+
+static bool are_absolute(const char *paths) {
+        KftpJobDirectories directories;
+        int r = kftp_job_directories_open(paths, &directories);
+
+        kftp_job_directories_done(&directories);
+        return r != -EINVAL;
+}
+
 /* Returns GO_ON, or the exit status when all is said. */
 static int parse_arguments(int argc, char *argv[], ManagerOptions *o) {
         enum { ARG_CONFIG_DIR = 0x100, ARG_STATE_DIR, ARG_MAX_RUNNING, ARG_VERSION };
@@ -47,10 +67,14 @@ static int parse_arguments(int argc, char *argv[], ManagerOptions *o) {
                 {},
         };
 
+        static char *given;             /* lives as long as the options */
+
         for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) >= 0;)
                 switch (c) {
                 case ARG_CONFIG_DIR:
-                        o->config_directory = optarg;
+                        o->config_directories = add_directory(&given, optarg);
+                        if (!o->config_directories)
+                                return EXIT_FAILURE;
                         break;
                 case ARG_STATE_DIR:
                         o->state_directory = optarg;
@@ -70,8 +94,8 @@ static int parse_arguments(int argc, char *argv[], ManagerOptions *o) {
                 }
         if (optind < argc)
                 return usage("takes no arguments");
-        if (o->config_directory[0] != '/' || o->state_directory[0] != '/')
-                return usage("directories have to be absolute paths");
+        if (!are_absolute(o->config_directories) || o->state_directory[0] != '/')
+                return usage("directories have to be absolute paths, and at most 16 of job files");
         return GO_ON;
 }
 
@@ -85,7 +109,7 @@ static int open_standard_fds(void) {
 
 int main(int argc, char *argv[]) {
         ManagerOptions options = {
-                .config_directory = getenv("KFTP_CONFIG_DIRECTORY") ?: CONFIG_DIRECTORY,
+                .config_directories = getenv("KFTP_CONFIG_DIRECTORY") ?: KFTP_JOB_DIRECTORIES,
                 .state_directory = getenv("STATE_DIRECTORY") ?: STATE_DIRECTORY,       /* systemd.exec(5) */
                 .max_running = MAX_RUNNING,
                 .pause_usec = PAUSE_USEC,

@@ -115,8 +115,8 @@ static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si, void
 
 /* ---- Events --------------------------------------------------------------------------------------- */
 
-static void on_directory_changed(void *userdata) {
-        manager_scan(userdata, false);
+static void on_directories_changed(void *userdata, const WatchChanges *changes) {
+        manager_look(userdata, changes);
 }
 
 static int on_run_ended(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
@@ -177,7 +177,7 @@ static int add_sources(Manager *m) {
         if (r >= 0)
                 r = sd_event_set_watchdog(m->event, true);
         if (r >= 0)
-                r = watch_new(m->event, m->config_directory, on_directory_changed, m, &m->watch);
+                r = watch_new(m->event, m->config_directories, on_directories_changed, m, &m->watch);
         return r;
 }
 
@@ -218,8 +218,8 @@ int manager_new(const ManagerOptions *options, Manager **ret) {
         servers_init(&m->servers, options->release_usec ?: RELEASE_USEC, options->forget_usec ?: FORGET_USEC);
         report_init(&m->context.report);
 
-        m->config_directory = strdup(options->config_directory);
-        r = m->config_directory ? ledger_open(options->state_directory, &m->context.ledger) : -ENOMEM;
+        m->config_directories = strdup(options->config_directories);
+        r = m->config_directories ? ledger_open(options->state_directory, &m->context.ledger) : -ENOMEM;
         if (r >= 0)
                 r = make_mirror_directory(m, options->state_directory);
         if (r >= 0)
@@ -264,7 +264,7 @@ Manager *manager_free(Manager *m) {
         safe_close(m->done_fd);
         safe_close(m->context.done_fd);
         ledger_free(m->context.ledger);
-        free(m->config_directory);
+        free(m->config_directories);
         source_looks_free(m->context.looks);
         free(m->mirror_directory);
         free(m->deadlines_path);

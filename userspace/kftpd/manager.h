@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <systemd/sd-event.h>
 
+#include "job-load.h"
 #include "ledger.h"
 #include "report.h"
 #include "runner.h"
@@ -33,7 +34,9 @@ typedef enum JobState {
 typedef struct Job {
         char *name;
         JobState state;
-        struct stat stat;               /* as it was when the file was loaded */
+        unsigned directory;             /* that its file is in; the first is 0 */
+        char *remote;                   /* NAME.remote that it asks for, be there one or not; NULL: none */
+        uint64_t said;                  /* a hash of what was said about the file last */
         unsigned generation;            /* of the last scan that saw the file */
         char revision[KFTP_REVISION_SIZE];      /* that was accepted last; "" without one */
         KftpJob *definition;            /* to be run; NULL once it was taken by a run or has ended */
@@ -87,7 +90,7 @@ typedef enum Pause {
 } Pause;
 
 typedef struct ManagerOptions {
-        const char *config_directory;
+        const char *config_directories; /* separated by colons; the first one overrides the others */
         const char *state_directory;
         unsigned max_running;
         uint64_t pause_usec;            /* how long the queue rests when it cannot go on */
@@ -101,7 +104,7 @@ typedef struct ManagerOptions {
 typedef struct Bus Bus;
 
 typedef struct Manager {
-        char *config_directory;
+        char *config_directories;
         char *mirror_directory;
         unsigned max_running;
         uint64_t pause_usec;
@@ -121,8 +124,9 @@ typedef struct Manager {
         uint64_t last_number;           /* of a run */
         unsigned generation;
         bool directory_missing;
-        dev_t directory_device;         /* of the directory that was read last */
+        dev_t directory_device;         /* of the first directory, when it was read last */
         ino_t directory_inode;
+        bool ledger_unsynced;           /* entries were removed, which is not durable yet */
         bool strays_forgotten;
         bool strays_reported;           /* that they are kept, because there are no jobs */
 
@@ -148,15 +152,25 @@ void manager_start(Manager *m);
 void manager_reload(Manager *m);
 Manager *manager_free(Manager *m);
 
-/* ---- jobs.c ---- */
+/* ---- scan.c ---- */
 
-/* Loads what is new or changed in the directory, and all of it if forced. */
+/* Looks at all of the directories. forced: says again what was said about their files. */
 void manager_scan(Manager *m, bool forced);
-/* Reads and parses a job's files anew, and reports no diagnoses. -ENOENT, -ERFKILL and -EBADMSG as kftp_job_load. */
-int job_read_definition(Manager *m, const Job *j, KftpJob **ret);
+/* Looks at what has changed. */
+void manager_look(Manager *m, const WatchChanges *changes);
+
+/* ---- jobs.c ---- */
 
 Job *job_find(Manager *m, const char *name);
 Job *job_free(Manager *m, Job *j);
+/* Loads the job, and has done with it what its files say now. */
+void job_look(Manager *m, const KftpJobDirectories *directories, const char *name, bool forced);
+/* The job's file was removed: the job ends, and is forgotten. sync the ledger afterwards. */
+void job_remove(Manager *m, Job *j);
+/* Reads and parses a job's files anew, and reports no diagnoses. -ENOENT, -ERFKILL and -EBADMSG as kftp_job_load. */
+int job_read_definition(Manager *m, const Job *j, KftpJob **ret);
+/* The texts of its files; as kftp_job_show. */
+int job_show(Manager *m, const Job *j, char **ret);
 
 /* ---- job-state.c ---- */
 

@@ -138,10 +138,10 @@ static void reject(Manager *m, Job *j, Run *run) {
         job_wait(m, j, JOB_REJECTED, m->check_usec);
         if (known)
                 return;
-        report_diagnosis(&m->context.report,
+        report_diagnosis(&m->context.report, j->name,
                          &(KftpDiagnosis) {
                                  .error = true,
-                                 .file = j->definition->file,
+                                 .file = j->definition->path_file ?: j->definition->file,
                                  .line = j->definition->path_line,
                                  .column = j->definition->path_column,
                                  .message = run->text,

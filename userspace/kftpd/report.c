@@ -170,14 +170,13 @@ void report_stopped(const Report *report, const LedgerEntry *e, const char *why)
 
 /* ---- Everything else ------------------------------------------------------------------------------ */
 
-void report_diagnosis(const Report *report, const KftpDiagnosis *d) {
-        const char *slash = strrchr(d->file, '/'), *name = slash ? slash + 1 : d->file;
+void report_diagnosis(const Report *report, const char *job, const KftpDiagnosis *d) {
         _cleanup_free_ char *text = kftp_diagnosis_format(d), *shown = text ? kftp_escape(text, strlen(text)) : NULL;
         Record r;
 
         record_begin(&r, d->error ? LOG_ERR : LOG_WARNING, d->error ? KFTP_MESSAGE_JOB_REJECTED : KFTP_MESSAGE_JOB_WARNING);
         record_add(&r, "MESSAGE=%s", strempty(shown));
-        record_add(&r, "KFTP_JOB=%.*s", (int) (strlen(name) - strlen(KFTP_JOB_SUFFIX)), name);
+        record_add_shown(&r, "KFTP_JOB", job);
         record_add(&r, "CONFIG_FILE=%s", d->file);
         if (d->line > 0) {
                 record_add(&r, "CONFIG_LINE=%u", d->line);

@@ -29,7 +29,7 @@ void report_attempt(const Report *r, const LedgerEntry *e, const KftpAttempt *a,
  * it says what has become of the job file ("the job file was removed"). */
 void report_stopped(const Report *r, const LedgerEntry *e, const char *why);
 
-void report_diagnosis(const Report *r, const KftpDiagnosis *d);
+void report_diagnosis(const Report *r, const char *job, const KftpDiagnosis *d);
 
 /* What belongs to no run. job may be NULL; error is a negative errno or 0. */
 void report_event(const Report *r, int priority, const char *message_id, const char *job, int error,

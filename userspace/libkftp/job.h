@@ -180,12 +180,3 @@ int kftp_job_parse_fragments(const char *name, const KftpJobFragment *fragments,
  * the diagnoses. Returns 0, -EBADMSG if the job was rejected (diagnosed), or -ENOMEM.
  */
 int kftp_job_parse(const char *file, const void *text, size_t n, kftp_diagnosis_t sink, void *userdata, KftpJob **ret);
-
-/*
- * Reads and parses directory/filename; dir_fd is open on the directory. The file must be regular,
- * owned by root or the effective user, not writable by everybody, and at most KFTP_JOB_SIZE_MAX.
- * Returns as kftp_job_parse, -ENOENT if there is no such file, -ERFKILL if it is masked by a link
- * to /dev/null; -EBADMSG covers also a file that could not be read.
- */
-int kftp_job_load(int dir_fd, const char *directory, const char *filename, kftp_diagnosis_t sink, void *userdata,
-                  KftpJob **ret);

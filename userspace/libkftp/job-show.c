@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The texts of a job's files for people: nothing in them that a terminal would obey, and nothing that may be a password. */
+
+#include <strings.h>
+
+#include "job-load.h"
+#include "util.h"
+
+/* "scheme://user:password@": where the password begins and ends in the text; false if there is none. */
+static bool find_password(const char *text, const char **begin, const char **end) {
+        const char *authority = strstr(text, "://"), *colon = NULL, *at = NULL;
+
+        if (!authority)
+                return false;
+        authority += strlen("://");
+        for (const char *p = authority; *p && !strchr("/ \t", *p); p++)
+                if (*p == '@')
+                        at = p;
+                else if (*p == ':' && !colon)
+                        colon = p;
+        if (!at || !colon || colon > at)
+                return false;
+        *begin = colon + 1;
+        *end = at;
+        return true;
+}
+
+/* Password=, which there is not, but which may be written. PasswordFile= is the name of a file. */
+static bool is_password_key(const char *line) {
+        static const char key[] = "pass";
+
+        line += strspn(line, " \t");
+        return strncasecmp(line, key, strlen(key)) == 0 && !startswith(line, "PasswordFile") && strchr(line, '=');
+}
+
+static void put_line(FILE *f, const char *line, size_t n) {
+        _cleanup_free_ char *copy = malloc(n + 1), *shown = NULL;
+        const char *begin, *end;
+
+        if (!copy)
+                return;
+        for (size_t i = 0; i < n; i++)
+                copy[i] = line[i] == '\t' ? ' ' : line[i];     /* a tab would be escaped */
+        shown = kftp_escape(copy, n);
+        if (!shown)
+                return;
+        if (is_password_key(shown))
+                fprintf(f, "%.*s=***", (int) strcspn(shown, "="), shown);
+        else if (find_password(shown, &begin, &end))
+                fprintf(f, "%.*s***%s", (int) (begin - shown), shown, end);
+        else
+                fputs(shown, f);
+}
+
+static void put_text(FILE *f, const char *text, size_t n) {
+        for (size_t length; n > 0; text += length, n -= length) {
+                const char *end = memchr(text, '\n', n);
+                bool cr;
+
+                length = end ? (size_t) (end - text) : n;
+                cr = length > 0 && text[length - 1] == '\r';
+                put_line(f, text, length - cr);
+                fputc('\n', f);
+                if (end)
+                        length++;
+        }
+}
+
+static void put_files(FILE *f, const KftpJobFiles *files, bool first) {
+        for (size_t i = 0; i < files->n; i++) {
+                _cleanup_free_ char *path = kftp_escape(files->items[i].file, strlen(files->items[i].file));
+
+                fprintf(f, "%s# %s\n", i == 0 && first ? "" : "\n", strempty(path));
+                put_text(f, files->items[i].text, files->items[i].n);
+        }
+}
+
+/* Which remote the job asks for is known by the parser; it is shown although the job may be rejected. */
+static void put_remote(FILE *f, const KftpJobDirectories *d, const char *name) {
+        _cleanup_(kftp_job_files_done) KftpJobFiles files = {};
+        _cleanup_(kftp_job_origin_done) KftpJobOrigin origin;
+        KftpJob *job;
+
+        (void) kftp_job_load(d, name, NULL, NULL, &origin, &job);
+        kftp_job_free(job);
+        if (origin.remote && kftp_job_files_read(d, origin.remote, KFTP_REMOTE_SUFFIX, NULL, NULL, &files) >= 0)
+                put_files(f, &files, false);
+}
+
+int kftp_job_show(const KftpJobDirectories *d, const char *name, char **ret) {
+        _cleanup_(kftp_job_files_done) KftpJobFiles files = {};
+        size_t size;
+        FILE *f;
+        int r;
+
+        *ret = NULL;
+        r = kftp_job_files_read(d, name, KFTP_JOB_SUFFIX, NULL, NULL, &files);
+        if (r < 0)
+                return r;
+        f = open_memstream(ret, &size);
+        if (!f)
+                return -ENOMEM;
+        put_files(f, &files, true);
+        put_remote(f, d, name);
+        if (fclose(f) == 0)
+                return 0;
+        free(STEAL_PTR(*ret));
+        return -ENOMEM;
+}
