@@ -23,12 +23,12 @@ US_HEADERS := $(US_INCLUDE)/kftp/kftp.h $(US_INCLUDE)/kftp-version.h
 # pkg-config is asked once, when the first recipe needs the answer: these packages may not be there
 # while other targets of this makefile are made.
 LIBKFTP_PACKAGES := liburiparser jansson gnutls
-KFTPD_PACKAGES := libsystemd
+SYSTEMD_PACKAGES := libsystemd
 pkg_lazy = $(eval $(1) := $(shell pkg-config $(2)))$($(1))
 LIBKFTP_PC_CFLAGS = $(call pkg_lazy,LIBKFTP_PC_CFLAGS,--cflags $(LIBKFTP_PACKAGES))
 LIBKFTP_PC_LIBS = $(call pkg_lazy,LIBKFTP_PC_LIBS,--libs $(LIBKFTP_PACKAGES))
-KFTPD_PC_CFLAGS = $(call pkg_lazy,KFTPD_PC_CFLAGS,--cflags $(KFTPD_PACKAGES))
-KFTPD_PC_LIBS = $(call pkg_lazy,KFTPD_PC_LIBS,--libs $(KFTPD_PACKAGES))
+SYSTEMD_PC_CFLAGS = $(call pkg_lazy,SYSTEMD_PC_CFLAGS,--cflags $(SYSTEMD_PACKAGES))
+SYSTEMD_PC_LIBS = $(call pkg_lazy,SYSTEMD_PC_LIBS,--libs $(SYSTEMD_PACKAGES))
 CMOCKA_PC_CFLAGS = $(call pkg_lazy,CMOCKA_PC_CFLAGS,--cflags cmocka)
 CMOCKA_PC_LIBS = $(call pkg_lazy,CMOCKA_PC_LIBS,--libs cmocka)
 
@@ -64,7 +64,8 @@ $(US)/obj/%.o: userspace/%.c | $(US_HEADERS)
 	$(call SAY,CC)
 	$(Q)$(US_OBJECT)
 
-$(US)/obj/kftpd/%.o: US_CPPFLAGS += $(KFTPD_PC_CFLAGS)
+$(US)/obj/kftpd/%.o: US_CPPFLAGS += $(SYSTEMD_PC_CFLAGS)
+$(US)/obj/kftp/%.o: US_CPPFLAGS += $(SYSTEMD_PC_CFLAGS)
 
 $(LIBKFTP): $(LIBKFTP_SOURCES:userspace/%.c=$(US)/obj/%.o)
 	$(call SAY,AR)
@@ -73,12 +74,12 @@ $(LIBKFTP): $(LIBKFTP_SOURCES:userspace/%.c=$(US)/obj/%.o)
 
 $(KFTP): $(KFTP_SOURCES:userspace/%.c=$(US)/obj/%.o) $(LIBKFTP)
 	$(call SAY,LD)
-	$(Q)$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBKFTP_PC_LIBS)
+	$(Q)$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBKFTP_PC_LIBS) $(SYSTEMD_PC_LIBS)
 
 ifneq ($(KFTPD),)
 $(KFTPD): $(KFTPD_SOURCES:userspace/%.c=$(US)/obj/%.o) $(LIBKFTP)
 	$(call SAY,LD)
-	$(Q)$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBKFTP_PC_LIBS) $(KFTPD_PC_LIBS)
+	$(Q)$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBKFTP_PC_LIBS) $(SYSTEMD_PC_LIBS)
 endif
 
 # ---- Unit tests: build/unit/test-X from tests/unit/test-X.c, under ASan and UBSan ----------------
@@ -108,7 +109,7 @@ unit: $(UNIT_TESTS)
 $(UNIT)/obj/userspace/%.o: userspace/%.c | $(US_HEADERS)
 	@mkdir -p $(@D)
 	$(call SAY,CC)
-	$(Q)$(CC) $(US_CPPFLAGS) $(LIBKFTP_PC_CFLAGS) $(KFTPD_PC_CFLAGS) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(US_CPPFLAGS) $(LIBKFTP_PC_CFLAGS) $(SYSTEMD_PC_CFLAGS) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(UNIT)/obj/src/%.o: src/%.c
 	@mkdir -p $(@D)
@@ -128,11 +129,11 @@ $(UNIT_SHARED_ARCHIVE): $(UNIT_SHARED:tests/unit/%.c=$(UNIT)/obj/%.o)
 $(UNIT_USER_TESTS:$(UNIT)/%=$(UNIT)/obj/%.o) $(UNIT_SHARED:tests/unit/%.c=$(UNIT)/obj/%.o): $(UNIT)/obj/%.o: tests/unit/%.c | $(US_HEADERS)
 	@mkdir -p $(@D)
 	$(call SAY,CC)
-	$(Q)$(CC) $(US_CPPFLAGS) $(LIBKFTP_PC_CFLAGS) $(KFTPD_PC_CFLAGS) $(CMOCKA_PC_CFLAGS) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(US_CPPFLAGS) $(LIBKFTP_PC_CFLAGS) $(SYSTEMD_PC_CFLAGS) $(CMOCKA_PC_CFLAGS) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(UNIT_USER_TESTS): $(UNIT)/%: $(UNIT)/obj/%.o $(UNIT_SHARED_ARCHIVE) $(UNIT_ARCHIVE)
 	$(call SAY,LD)
-	$(Q)$(CC) $(UNIT_CFLAGS) -o $@ $^ $(LIBKFTP_PC_LIBS) $(KFTPD_PC_LIBS) $(CMOCKA_PC_LIBS)
+	$(Q)$(CC) $(UNIT_CFLAGS) -o $@ $^ $(LIBKFTP_PC_LIBS) $(SYSTEMD_PC_LIBS) $(CMOCKA_PC_LIBS)
 
 $(UNIT_KERNEL_TESTS:$(UNIT)/%=$(UNIT)/obj/%.o): $(UNIT)/obj/%.o: tests/unit/%.c
 	@mkdir -p $(@D)

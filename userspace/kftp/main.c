@@ -2,6 +2,7 @@
 /* The command kftp: finds the verb. */
 
 #include <fcntl.h>
+#include <limits.h>
 #include <locale.h>
 #include <signal.h>
 
@@ -11,8 +12,18 @@
 #include "util.h"
 #include "verbs.h"
 
+typedef enum Group { GROUP_TRANSFERS, GROUP_FILES, GROUP_JOBS, GROUP_MACHINE, GROUPS } Group;
+
+static const char *const groups[GROUPS] = {
+        [GROUP_TRANSFERS] = "Transfers",
+        [GROUP_FILES] = "Files on a server",
+        [GROUP_JOBS] = "Jobs of the daemon, kftpd(8)",
+        [GROUP_MACHINE] = "This machine",
+};
+
 typedef struct Verb {
         const char *name;
+        Group group;
         unsigned options;               /* VERB_*; 0: it takes none of the table's */
         const char *arguments;
         const char *summary;
@@ -20,16 +31,25 @@ typedef struct Verb {
 } Verb;
 
 static const Verb verbs[] = {
-        { "get",    VERB_GET, "URL... [DEST]", "Fetch files; DEST is a file or a directory",    verb_get    },
-        { "put",    VERB_PUT, "FILE... URL",   "Send files; - is the standard input",        verb_put    },
-        { "cat",    VERB_CAT,   "URL...",      "Write files to the standard output",         verb_cat   },
-        { "ls",     VERB_LS,    "URL",         "List a directory, or show one file",         verb_ls    },
-        { "rm",     VERB_RM,    "URL...",      "Remove files",                               verb_rm    },
-        { "mkdir",  VERB_MKDIR, "URL...",      "Make directories",                           verb_mkdir },
-        { "mv",     VERB_MV,    "URL NEWNAME", "Rename; NEWNAME is a name beside it, or a path", verb_mv },
-        { "mirror", VERB_MIRROR, "SRC DST",    "Make the directory DST like SRC; one of them is a URL", verb_mirror },
-        { "quote",  VERB_QUOTE, "URL COMMAND", "Send one command and show the reply",        verb_quote },
-        { "doctor", 0,        "",              "Find out why kftp cannot work here, and what to do", verb_doctor },
+        { "get",     GROUP_TRANSFERS, VERB_GET,     "URL... [DEST]", "Fetch files; DEST is a file or a directory",         verb_get     },
+        { "put",     GROUP_TRANSFERS, VERB_PUT,     "FILE... URL",   "Send files; - is the standard input",                verb_put     },
+        { "cat",     GROUP_TRANSFERS, VERB_CAT,     "URL...",        "Write files to the standard output",                 verb_cat     },
+        { "mirror",  GROUP_TRANSFERS, VERB_MIRROR,  "SRC DST",       "Make the directory DST like SRC; one of them is a URL", verb_mirror },
+        { "ls",      GROUP_FILES,     VERB_LS,      "URL",           "List a directory, or show one file",                 verb_ls      },
+        { "rm",      GROUP_FILES,     VERB_RM,      "URL...",        "Remove files",                                       verb_rm      },
+        { "mkdir",   GROUP_FILES,     VERB_MKDIR,   "URL...",        "Make directories",                                   verb_mkdir   },
+        { "mv",      GROUP_FILES,     VERB_MV,      "URL NEWNAME",   "Rename; NEWNAME is a name beside it, or a path",     verb_mv      },
+        { "quote",   GROUP_FILES,     VERB_QUOTE,   "URL COMMAND",   "Send one command and show the reply",                verb_quote   },
+        { "list",    GROUP_JOBS,      VERB_LIST,    "[PATTERN...]",  "List the jobs, or those like PATTERN",               verb_list    },
+        { "status",  GROUP_JOBS,      VERB_STATUS,  "[NAME...]",     "Show how jobs are, or the daemon",                   verb_status  },
+        { "show",    GROUP_JOBS,      VERB_SHOW,    "NAME...",       "Show what a job's files come to",                    verb_show    },
+        { "run",     GROUP_JOBS,      VERB_RUN,     "NAME...",       "Run jobs now",                                       verb_run     },
+        { "cancel",  GROUP_JOBS,      VERB_CANCEL,  "NAME...",       "End the runs of jobs that are under way, or waiting", verb_cancel },
+        { "retry",   GROUP_JOBS,      VERB_RETRY,   "NAME...",       "Try again at once what has failed",                  verb_retry   },
+        { "watch",   GROUP_JOBS,      VERB_WATCH,   "[NAME...]",     "Follow what the jobs do",                            verb_watch   },
+        { "history", GROUP_JOBS,      VERB_HISTORY, "[NAME...]",     "List the runs there were, from the journal",         verb_history },
+        { "reload",  GROUP_JOBS,      VERB_RELOAD,  "",              "Read all job files again",                           verb_reload  },
+        { "doctor",  GROUP_MACHINE,   0,            "",              "Find out why kftp cannot work here, and what to do", verb_doctor  },
 };
 
 static int flush_help(void) {
@@ -46,21 +66,28 @@ static void show_options_of(unsigned set) {
                         printf("%s%s", separator, verbs[i].name);
                         separator = ", ";
                 }
-        printf("%s:\n", set == VERB_ALL ? "all commands but doctor" : "");
+        printf("%s:\n", set == VERB_ALL ? "transfers and files on a server" : "");
         options_help(stdout, set, true);
+}
+
+static void show_verbs(Group group) {
+        printf("\n%s:\n", groups[group]);
+        for (size_t i = 0; i < ELEMENTS(verbs); i++)
+                if (verbs[i].group == group)
+                        printf("  %-7s %-14s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
 }
 
 static int show_help(void) {
         printf("kftp COMMAND [OPTION...] ARGUMENT...\n"
                "\n"
-               "Transfers files over FTP through the kernel module kftp.\n"
-               "\n"
-               "Commands:\n");
-        for (size_t i = 0; i < ELEMENTS(verbs); i++)
-                printf("  %-6s %-17s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
-        for (unsigned set = VERB_ALL; set > 0; set--)
-                if (options_exist(set))
-                        show_options_of(set);
+               "Transfers files over FTP through the kernel module kftp.\n");
+        for (Group group = 0; group < GROUPS; group++)
+                show_verbs(group);
+        /* those of transfers first */
+        for (unsigned set = options_next_set(VERB_ALL + 1); set > 0; set = options_next_set(set))
+                show_options_of(set);
+        for (unsigned set = options_next_set(UINT_MAX); set > VERB_ALL; set = options_next_set(set))
+                show_options_of(set);
         printf("\n"
                "      --help                  This text; after a command, its options only\n"
                "      --version               The version\n"

@@ -29,3 +29,9 @@ int option_age_above_0(const char *name, const char *text, void *where, char **e
 int option_depth(const char *name, const char *text, void *where, char **error);        /* unsigned */
 int option_parallel(const char *name, const char *text, void *where, char **error);     /* unsigned */
 int option_shard(const char *name, const char *text, void *where, char **error);        /* KftpMirrorOptions */
+
+/* Of jobs */
+int option_width(const char *name, const char *text, void *where, char **error);        /* unsigned */
+int option_lines(const char *name, const char *text, void *where, char **error);        /* OptionalLines */
+int option_time(const char *name, const char *text, void *where, char **error);         /* uint64_t, microseconds of the realtime clock */
+int option_result(const char *name, const char *text, void *where, char **error);       /* const char * */

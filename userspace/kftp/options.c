@@ -27,6 +27,9 @@ typedef struct Option {
 
 #define TRANSFERS (VERB_GET | VERB_PUT)
 #define MANY_TRANSFERS (TRANSFERS | VERB_MIRROR)
+#define JOB_TABLES (VERB_LIST | VERB_HISTORY)
+#define JOB_ACTIONS (VERB_RUN | VERB_CANCEL | VERB_RETRY | VERB_RELOAD)
+#define JOB_RESULTS (JOB_TABLES | VERB_STATUS | VERB_RUN | VERB_WATCH)
 #define AT(member) offsetof(Arguments, member)
 
 static const Option options[] = {
@@ -156,6 +159,37 @@ static const Option options[] = {
           "The size of such parts (default 16M); a file of two of them is large" },
         { "shard",         0,   "I/N",     VERB_MIRROR,         option_shard,     AT(mirror),
           "Only part I of N (from 0) of the files, to share them among machines" },
+
+        { "json",          0,   NULL,      JOB_RESULTS,         option_flag,      AT(json),
+          "Write JSON" },
+        { "no-legend",     0,   NULL,      JOB_TABLES,          option_flag,      AT(no_legend),
+          "Neither a line of titles nor a summary" },
+        { "width",         0,   "COLUMNS", JOB_TABLES | VERB_STATUS, option_width, AT(width),
+          "Fit the table into so many columns, instead of the terminal's" },
+        { "no-pager",      0,   NULL,      JOB_TABLES | VERB_STATUS | VERB_SHOW, option_flag, AT(no_pager),
+          "Do not use a pager for what is longer than the terminal" },
+        { "lines",         'n', "N",       VERB_STATUS | VERB_HISTORY, option_lines, AT(lines),
+          "The last N runs only; of status: show N lines of the journal (10)" },
+        { "wait",          0,   NULL,      VERB_RUN,            option_flag,      AT(wait),
+          "Wait for the end of the runs; the exit code is their result" },
+        { "again",         0,   NULL,      VERB_RUN,            option_flag,      AT(again),
+          "Transfer also what was delivered before" },
+        { "calendar",      0,   NULL,      VERB_RUN,            option_flag,      AT(calendar),
+          "Say that the job's calendar is why: for kftp@.service" },
+        { "no-progress",   0,   NULL,      VERB_RUN,            option_flag,      AT(no_progress),
+          "Show no progress while waiting" },
+        { "quiet",         'q', NULL,      JOB_ACTIONS,         option_flag,      AT(quiet),
+          "Show errors only" },
+        { "since",         0,   "TIME",    VERB_HISTORY,        option_time,      AT(since_usec),
+          "Runs that ended since then: 2026-11-23, \"2026-11-23 06:00\", 06:00, today, -2h" },
+        { "until",         0,   "TIME",    VERB_HISTORY,        option_time,      AT(until_usec),
+          "Runs that ended until then" },
+        { "result",        0,   "RESULT",  VERB_HISTORY,        option_result,    AT(result),
+          "Runs that ended like this: done, failed or cancelled" },
+        { "directory",     'D', "DIR",     VERB_HISTORY,        option_text,      AT(journal_directory),
+          "Read the journal files in DIR, not those of this machine" },
+        { "file",          0,   "FILE",    VERB_HISTORY,        option_text,      AT(journal_file),
+          "Read this journal file" },
 };
 
 #define VALUE_BASE 0x100                /* getopt's values of options, by their index; above all letters */
@@ -296,11 +330,13 @@ void options_help(FILE *f, unsigned verbs, bool exact) {
                         write_help(f, &options[i]);
 }
 
-bool options_exist(unsigned verbs) {
+unsigned options_next_set(unsigned below) {
+        unsigned next = 0;
+
         for (size_t i = 0; i < ELEMENTS(options); i++)
-                if (options[i].verbs == verbs)
-                        return true;
-        return false;
+                if (options[i].verbs < below)
+                        next = MAX2(next, options[i].verbs);
+        return next;
 }
 
 bool is_url(const char *word) {

@@ -18,13 +18,29 @@ enum {
         VERB_MV    = 1 << 6,
         VERB_QUOTE = 1 << 7,
         VERB_MIRROR = 1 << 8,
-        VERB_ALL   = (1 << 9) - 1,
+        VERB_ALL   = (1 << 9) - 1,      /* that talk to a server */
+
+        VERB_LIST  = 1 << 9,
+        VERB_STATUS = 1 << 10,
+        VERB_SHOW  = 1 << 11,
+        VERB_RUN   = 1 << 12,
+        VERB_CANCEL = 1 << 13,
+        VERB_RETRY = 1 << 14,
+        VERB_WATCH = 1 << 15,
+        VERB_HISTORY = 1 << 16,
+        VERB_RELOAD = 1 << 17,
+        VERB_VERIFY = 1 << 18,
 };
 
 typedef struct OptionalMode {
         bool given;
         unsigned mode;
 } OptionalMode;
+
+typedef struct OptionalLines {
+        bool given;
+        unsigned n;
+} OptionalLines;
 
 /* --tls; not given: as the URL says. */
 typedef struct OptionalTls {
@@ -37,7 +53,7 @@ typedef struct Arguments {
         char **words;                   /* those that are no options, in order; ends with NULL */
         unsigned n_words;
 
-        /* all verbs */
+        /* all verbs that talk to a server */
         bool verbose;
         bool quiet;
         bool no_pipelining;             /* means nothing */
@@ -91,6 +107,20 @@ typedef struct Arguments {
         /* mirror */
         KftpMirrorOptions mirror;       /* without what is said by the arguments that are no options */
         KftpFilter *filter;             /* NULL: none */
+
+        /* those about jobs; json, no_progress and quiet are above */
+        bool no_legend;
+        bool no_pager;
+        unsigned width;                 /* of tables; 0: the terminal's, or no limit */
+        bool wait;                      /* for the run's end */
+        bool calendar;                  /* it is what has asked for the run */
+        bool again;                     /* what is delivered already, too */
+        OptionalLines lines;
+        uint64_t since_usec;            /* of the realtime clock; 0: not given */
+        uint64_t until_usec;
+        const char *result;             /* NULL: any */
+        const char *journal_directory;  /* instead of this machine's journal */
+        const char *journal_file;
 } Arguments;
 
 /* argv[0] is the verb. -EINVAL: *error gets an allocated sentence. To be freed otherwise. */
@@ -107,8 +137,8 @@ const char *arguments_find_tls_option(const Arguments *a);
 /* Writes a line for each option that these verbs, and no others, have in common; or, exact false, for each of any. */
 void options_help(FILE *f, unsigned verbs, bool exact);
 
-/* Whether there are any that just these verbs have. */
-bool options_exist(unsigned verbs);
+/* The sets of verbs that have options in common, one after the other: the next one below; 0: there is none. */
+unsigned options_next_set(unsigned below);
 
 /* Whether what is said of segments goes together. -EINVAL with *error. */
 int arguments_check_segments(const Arguments *a, char **error);
