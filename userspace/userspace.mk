@@ -39,13 +39,18 @@ US_CFLAGS := -std=gnu11 -pthread -fvisibility=hidden $(US_WARNINGS)
 LIBKFTP_SOURCES := $(wildcard userspace/libkftp/*.c)
 KFTP_SOURCES := $(wildcard userspace/kftp/*.c)
 KFTPD_SOURCES := $(wildcard userspace/kftpd/*.c)
+# two programs: that which systemd runs as a generator, and that which has it run again
+GENERATOR_MAINS := userspace/generator/main.c userspace/generator/schedule-main.c
+GENERATOR_SOURCES := $(filter-out $(GENERATOR_MAINS),$(wildcard userspace/generator/*.c))
 
 LIBKFTP := $(US)/libkftp.a
 KFTP := $(US)/kftp
 KFTPD := $(if $(KFTPD_SOURCES),$(US)/kftpd)
+GENERATOR := $(US)/kftp-generator
+SCHEDULE := $(US)/kftp-schedule
 
 .PHONY: userspace unit install install-userspace
-userspace: $(LIBKFTP) $(KFTP) $(KFTPD)
+userspace: $(LIBKFTP) $(KFTP) $(KFTPD) $(GENERATOR) $(SCHEDULE)
 
 $(US_INCLUDE)/kftp/kftp.h: src/uapi/kftp.h
 	@mkdir -p $(@D)
@@ -82,6 +87,13 @@ $(KFTPD): $(KFTPD_SOURCES:userspace/%.c=$(US)/obj/%.o) $(LIBKFTP)
 	$(Q)$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBKFTP_PC_LIBS) $(SYSTEMD_PC_LIBS)
 endif
 
+$(US)/obj/generator/%.o: US_CPPFLAGS += -DKFTP_UNIT_DIRECTORY='"$(or $(UNITDIR),/usr/lib/systemd/system)"'
+$(GENERATOR): $(US)/obj/generator/main.o
+$(SCHEDULE): $(US)/obj/generator/schedule-main.o
+$(GENERATOR) $(SCHEDULE): $(GENERATOR_SOURCES:userspace/%.c=$(US)/obj/%.o) $(LIBKFTP)
+	$(call SAY,LD)
+	$(Q)$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out $(LIBKFTP),$^) $(LIBKFTP) $(LIBKFTP_PC_LIBS)
+
 # ---- Unit tests: build/unit/test-X from tests/unit/test-X.c, under ASan and UBSan ----------------
 #
 # Everything they may test is compiled once more with the sanitizers: the library, and the command
@@ -98,7 +110,7 @@ UNIT_USER_TESTS := $(filter-out $(UNIT_KERNEL_TESTS),$(UNIT_TESTS))
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 UNIT_CFLAGS := -std=gnu11 -pthread -O1 -g $(US_WARNINGS) $(SANITIZE)
 UNIT_KERNEL_CPPFLAGS := -D_GNU_SOURCE -Itests/unit/kernel -Isrc
-UNIT_ARCHIVED := $(LIBKFTP_SOURCES) $(filter-out %/main.c,$(KFTP_SOURCES) $(KFTPD_SOURCES))
+UNIT_ARCHIVED := $(LIBKFTP_SOURCES) $(filter-out %/main.c,$(KFTP_SOURCES) $(KFTPD_SOURCES)) $(GENERATOR_SOURCES)
 UNIT_ARCHIVE := $(UNIT)/userspace.a
 # what several tests share: tests/unit/X.c that is no test itself
 UNIT_SHARED := $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * kftp-schedule: is run by kftp-schedule.service when job files may have changed. It waits until nothing changes any more, and looks
+ * again if something has changed while it was at work. What comes still later the path unit sees.
+ */
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include "generate.h"
+#include "schedule.h"
+#include "util.h"
+
+#define QUIET_MSEC 300                  /* a change is rarely alone */
+#define QUIET_MSEC_MAX 5000             /* but it must not be put off for ever */
+#define ROUNDS_MAX 5U
+#define RUNTIME_DIRECTORY "/run/kftp-schedule"
+#define CHANGED_FILE "/run/kftp/schedule"       /* kftpd makes it */
+
+static void say(const char *line) {
+        fprintf(stderr, "%s\n", line);
+}
+
+static int watch(const char *const *directories) {
+        int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+        for (; fd >= 0 && *directories; directories++)
+                (void) inotify_add_watch(fd, *directories, IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVE | IN_ATTRIB | IN_ONLYDIR);
+        return fd;
+}
+
+/* Takes what there is of events; says whether there was something. */
+static bool drain(int fd) {
+        char buffer[4096];
+        bool some = false;
+
+        while (fd >= 0 && read(fd, buffer, sizeof(buffer)) > 0)
+                some = true;
+        return some;
+}
+
+static void wait_quiet(int fd) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+        uint64_t until = now_usec() + QUIET_MSEC_MAX * USEC_PER_MSEC;
+
+        while (now_usec() < until && poll(&p, 1, QUIET_MSEC) > 0)
+                (void) drain(fd);
+}
+
+int main(void) {
+        const char *runtime = getenv("RUNTIME_DIRECTORY");
+        const Schedule schedule = {
+                .directories = generate_directories,
+                .generated = "/run/systemd/generator",
+                .runtime = runtime && *runtime == '/' ? runtime : RUNTIME_DIRECTORY,
+                .stamps = "/var/lib/systemd/timers",
+                .systemctl = "systemctl",
+                .say = say,
+        };
+        _cleanup_close_ int fd = watch(schedule.directories);
+        int r = 0;
+
+        (void) umask(022);
+        for (unsigned round = 0; round < ROUNDS_MAX && r >= 0; round++) {
+                wait_quiet(fd);
+                /* First this: what is told from now on is told anew. */
+                (void) unlink(CHANGED_FILE);
+                r = schedule_apply(&schedule);
+                if (!drain(fd) && access(CHANGED_FILE, F_OK) < 0)
+                        break;
+        }
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
