@@ -31,7 +31,7 @@ install-system: userspace
 	install -D -m 0644 systemd/kftp.sysusers $(DESTDIR)$(SYSUSERSDIR)/kftp.conf
 	install -D -m 0644 systemd/kftp.tmpfiles $(DESTDIR)$(TMPFILESDIR)/kftp.conf
 	install -d $(DESTDIR)$(DBUSPOLICYDIR)
-	install -m 0644 $(wildcard userspace/kftpd/org.kftp1.conf) $(DESTDIR)$(DBUSPOLICYDIR)/
+	$(if $(wildcard userspace/kftpd/org.kftp1.conf),install -m 0644 userspace/kftpd/org.kftp1.conf $(DESTDIR)$(DBUSPOLICYDIR)/)
 	install -D -m 0644 userspace/kftpd/kftp.catalog $(DESTDIR)$(CATALOGDIR)/kftp.catalog
 	install -d $(DESTDIR)/etc/kftp $(DESTDIR)/etc/kftp.d $(DESTDIR)$(PREFIX)/lib/kftp.d
 	install -d -m 0700 $(DESTDIR)/etc/kftp/credentials $(DESTDIR)/etc/kftp/credentials.encrypted

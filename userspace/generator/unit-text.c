@@ -28,7 +28,7 @@ static void put_text(FILE *f, const char *text, size_t max) {
 }
 
 static bool is_calendar(const char *text) {
-        return *text && text[strspn(text, LETTERS_DIGITS " *:,./~+_-")] == '\0';
+        return *text && text[strspn(text, LETTERS_DIGITS " \t*:,./~+_-")] == '\0';
 }
 
 /* A path that systemd takes as it is; what it would not is not worth a riddle. */
@@ -119,7 +119,9 @@ int unit_text_timer(const KftpJob *j, char **ret, const char **reason) {
         for (char **c = j->calendar; c && *c; c++) {
                 if (!is_calendar(*c))
                         return refuse(reason, "OnCalendar= has a character that is in no calendar event");
-                fprintf(f, "OnCalendar=%s\n", *c);
+                fputs("OnCalendar=", f);
+                put_text(f, *c, SIZE_MAX);
+                fputc('\n', f);
         }
         fprintf(f, "Persistent=%s\n", j->persistent ? "yes" : "no");
         fputs("AccuracySec=1s\n", f);
