@@ -22,14 +22,14 @@ def full(tmp_path):
     """A file system with room for 512 KiB."""
     mount_tmpfs(tmp_path / "full", "size=512k")
     yield tmp_path / "full"
-    subprocess.run(["umount", tmp_path / "full"], check=True)
+    subprocess.run(["umount", "-l", tmp_path / "full"], check=True)
 
 
 @pytest.fixture
 def read_only(tmp_path):
     mount_tmpfs(tmp_path / "ro", "ro")
     yield tmp_path / "ro"
-    subprocess.run(["umount", tmp_path / "ro"], check=True)
+    subprocess.run(["umount", "-l", tmp_path / "ro"], check=True)
 
 
 @pytest.fixture
