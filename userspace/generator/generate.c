@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #include "generate.h"
-#include "job.h"
+#include "job-list.h"
 #include "output.h"
 #include "unit-text.h"
 #include "util.h"
@@ -93,20 +93,6 @@ static void write_units(Generator *g, const KftpJob *j) {
 
 /* ---- All of them ---------------------------------------------------------------------------------- */
 
-static bool is_job_file(const char *filename) {
-        size_t n = strlen(filename), suffix = strlen(KFTP_JOB_SUFFIX);
-
-        return filename[0] != '.' && n > suffix && streq(filename + n - suffix, KFTP_JOB_SUFFIX);
-}
-
-/* Whether a directory before this one has a file of that name, which then holds. */
-static bool is_overridden(const int *fds, size_t n, const char *filename) {
-        for (size_t i = 0; i < n; i++)
-                if (fds[i] >= 0 && faccessat(fds[i], filename, F_OK, AT_SYMLINK_NOFOLLOW) >= 0)
-                        return true;
-        return false;
-}
-
 typedef struct Complaint {
         const Generator *generator;
         bool said;
@@ -126,43 +112,37 @@ static void on_diagnosis(void *userdata, const KftpDiagnosis *d) {
 }
 
 /* kftpd takes files of its own user, too, and would leave them to a timer that there is not. */
-static bool is_foreign(Generator *g, int fd, const char *directory, const char *filename) {
+static bool is_foreign(Generator *g, const KftpJobDirectory *d, const char *name) {
+        _cleanup_free_ char *filename = NULL;
         struct stat st;
 
-        if (fstatat(fd, filename, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) || st.st_uid == geteuid() || st.st_uid == 0)
+        if (asprintf(&filename, "%s" KFTP_JOB_SUFFIX, name) < 0) {
+                filename = NULL;
                 return false;
-        say(g, "%s/%s: it does not belong to root, so no unit is made for it: type chown root", directory, filename);
+        }
+        if (fstatat(d->fd, filename, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) || st.st_uid == geteuid() || st.st_uid == 0)
+                return false;
+        say(g, "%s/%s: it does not belong to root, so no unit is made for it: type chown root", d->path, filename);
         return true;
 }
 
-static int load(Generator *g, int fd, const char *directory, const char *filename) {
+static int load(Generator *g, const KftpJobDirectories *d, const KftpJobListed *listed) {
         Complaint complaint = { .generator = g };
-        KftpJob *j = NULL;
+        KftpJob *j;
         int r;
 
-        if (is_foreign(g, fd, directory, filename))
+        if (is_foreign(g, d->items + listed->directory, listed->name))
                 return 0;
-        r = kftp_job_load(fd, directory, filename, g->explain ? on_diagnosis : NULL, &complaint, &j);
+        r = kftp_job_load(d, listed->name, g->explain ? on_diagnosis : NULL, &complaint, NULL, &j);
         if (r >= 0)
                 write_units(g, j);
         kftp_job_free(j);
         return r;
 }
 
-static int read_directory(Generator *g, const int *fds, size_t i, unsigned *jobs) {
-        _cleanup_closedir_ DIR *d = NULL;
-        struct dirent *entry;
-        int fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
-
-        d = fd < 0 ? NULL : fdopendir(fd);
-        if (!d) {
-                safe_close(fd);
-                return -errno;
-        }
-        while ((entry = readdir(d))) {
-                if (!is_job_file(entry->d_name) || is_overridden(fds, i, entry->d_name))
-                        continue;
-                if (++*jobs > JOBS_MAX) {
+static int load_all(Generator *g, const KftpJobDirectories *d, const KftpJobList *list) {
+        for (size_t i = 0; i < list->n; i++) {
+                if (i == JOBS_MAX) {
                         say(g, "more than %u jobs: the others have no units", JOBS_MAX);
                         return -E2BIG;
                 }
@@ -170,28 +150,38 @@ static int read_directory(Generator *g, const int *fds, size_t i, unsigned *jobs
                         say(g, "it takes too long to read all jobs: the others have no units until systemctl daemon-reload");
                         return -ETIME;
                 }
-                if (load(g, fds[i], g->directories[i], entry->d_name) == -ENOMEM)
+                if (load(g, d, list->items + i) == -ENOMEM)
                         return -ENOMEM;
         }
         return 0;
 }
 
-#define DIRECTORIES_MAX 8U
+/* The directories as one string; NULL without memory. */
+static char *join(const char *const *directories) {
+        char *all = strdup("");
+
+        for (; *directories && all; directories++) {
+                char *more;
+
+                if (asprintf(&more, "%s%s%s", all, *all ? ":" : "", *directories) < 0)
+                        more = NULL;
+                free(all);
+                all = more;
+        }
+        return all;
+}
 
 int generate(Generator *g) {
-        int fds[DIRECTORIES_MAX], r = 0;
-        unsigned jobs = 0;
-        size_t n = 0;
+        _cleanup_(kftp_job_directories_done) KftpJobDirectories directories = {};
+        _cleanup_(kftp_job_list_done) KftpJobList list = {};
+        _cleanup_free_ char *paths = join(g->directories);
+        const char *path;
+        int r = paths ? kftp_job_directories_open(paths, &directories) : -ENOMEM;
 
-        for (; n < DIRECTORIES_MAX && g->directories[n]; n++) {
-                fds[n] = open(g->directories[n], O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-                if (fds[n] < 0 && errno != ENOENT)
-                        say(g, "%s: %s", g->directories[n], strerror(errno));
-        }
-        for (size_t i = 0; i < n && r >= 0; i++)
-                if (fds[i] >= 0)
-                        r = read_directory(g, fds, i, &jobs);
-        for (size_t i = 0; i < n; i++)
-                safe_close(fds[i]);
-        return r;
+        if (r < 0)
+                return r;
+        r = kftp_job_list_collect(&list, &directories, &path);
+        if (r < 0 && r != -ENOENT)
+                say(g, "%s: %s", path, strerror(-r));
+        return load_all(g, &directories, &list);
 }
