@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <systemd/sd-journal.h>
 
+#include "asking.h"
 #include "fake-get.h"
 #include "fake-mirror.h"
 
@@ -165,7 +166,7 @@ static _Noreturn void be_daemon(const Daemon *d) {
         (void) unsetenv("WATCHDOG_PID");
         (void) (d->watchdog ? setenv("WATCHDOG_USEC", "400000", 1) : unsetenv("WATCHDOG_USEC"));
 
-        if (config && state && manager_new(&options, &m) >= 0) {
+        if (config && state && manager_new(&options, &m) >= 0 && asking_serve(m, d->directory) >= 0) {
                 manager_start(m);
                 r = sd_event_loop(m->event);
                 manager_free(m);

@@ -218,12 +218,27 @@ static void check_again(Manager *m, Job *j) {
         job_wait_no_longer(m, j);
 }
 
+/* The same file, but what it shares with others may have changed: the server, and how to log in. What runs goes on as it began. */
+static void refresh(Manager *m, Job *j, KftpJob *definition) {
+        bool queued = j->state == JOB_QUEUED;
+
+        if (queued)
+                queue_remove(m, j);
+        if (job_note_definition(m, j, definition) >= 0 && j->definition) {
+                kftp_job_free(j->definition);
+                j->definition = STEAL_PTR(definition);
+        }
+        if (queued)
+                queue_add(m, j);
+        kftp_job_free(definition);
+        check_again(m, j);
+}
+
 void job_accept(Manager *m, Job *j, KftpJob *definition) {
         bool pending = job_is_pending(j);
 
         if (streq(j->revision, definition->revision) && (j->state != JOB_REJECTED || pending || j->run)) {
-                kftp_job_free(definition);
-                check_again(m, j);
+                refresh(m, j, definition);
                 return;
         }
         tell_waiting(m, j, "its file was changed");
