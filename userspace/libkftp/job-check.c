@@ -92,7 +92,7 @@ static void keep_template(JobParser *p, enum job_template what, char **field) {
                 p->no_memory |= job_template_add(&p->job->templates, what, *field) < 0;
                 return;
         }
-        plain = job_date_expand(*field, 0, false);
+        plain = job_date_expand(*field, 0, what == JOB_TEMPLATE_URL);
         p->no_memory |= !plain;
         free(*field);
         *field = plain;
@@ -113,8 +113,11 @@ static void keep_templates(JobParser *p) {
 void job_check(JobParser *p) {
         const KftpJob *j = p->job;
 
-        if (!check_sides(p))
+        if (!check_sides(p)) {
+                if (j->remote && !j->remote_name)       /* that much can be told */
+                        job_check_server(p);
                 return;
+        }
         check_places(p);
         if (!job_apply_remote(p))
                 return;

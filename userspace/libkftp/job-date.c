@@ -281,7 +281,7 @@ char *job_date_expand(const char *text, int64_t when, bool url) {
                 if (*s != '{')
                         fputc(*s++, out);
                 else if (s[1] == '{') {
-                        fputc('{', out);
+                        put_literal(out, '{', url);
                         s += 2;
                 } else {
                         s = read_date(s, &f, &at, &why);

@@ -16,8 +16,8 @@
 int job_date_check(const char *text, size_t *ret_at, const char **ret_why);
 
 /*
- * text with the dates of a moment in local time, and single braces. In a URL what the formats bring in that may not stand
- * there is percent-encoded. Allocated; NULL without memory. The text has been checked.
+ * text with the dates of a moment in local time, and single braces. In a URL braces, and what the formats bring in that may
+ * not stand there, are percent-encoded. Allocated; NULL without memory. The text has been checked.
  */
 char *job_date_expand(const char *text, int64_t when, bool url);
 

@@ -167,7 +167,7 @@ static bool resolve_url(JobParser *p, const KftpJob *remote) {
         if (text && job_has_dot_dot(text))
                 return fail_url(p, "a path below that of Remote= has no \"..\"");
         slash = remote->remote[strlen(remote->remote) - 1] == '/';
-        if (asprintf(&resolved, "%s%s%s", remote->remote, text && !slash ? "/" : "", strempty(text)) < 0) {
+        if (asprintf(&resolved, "%s%s%s", remote->remote, slash ? "" : "/", strempty(text)) < 0) {
                 p->no_memory = true;
                 return false;
         }
