@@ -142,21 +142,24 @@ static int chown_all(const Daemon *d) {
 }
 
 static _Noreturn void be_daemon(const Daemon *d) {
-        _cleanup_free_ char *config = NULL, *state = strdup(daemon_path(d, "state"));
+        _cleanup_free_ char *config = strdup(daemon_path(d, "conf")), *state = strdup(daemon_path(d, "state"));
         ManagerOptions options = {
+                .config_directories = config,
                 .state_directory = state,
                 .max_running = d->max_running,
                 .pause_usec = PAUSE_USEC,
                 .check_usec = PAUSE_USEC,
-                .calls = { .get = fake_get, .mirror = fake_mirror },
+                .calls = {
+                        .mirror = fake_mirror,
+                        .client_new = fake_client_new,
+                        .client_free = fake_client_free,
+                        .get = fake_get,
+                        .size = fake_size,
+                },
         };
         Manager *m = NULL;
         int r = -1;
 
-        if (asprintf(&config, "%s/conf:%s/run:%s/lib", d->directory, d->directory, d->directory) < 0)
-                _exit(CHILD_FAILED);
-        options.config_directories = config;
-        watch_drop_ins_max = d->drop_in_watches;
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void) signal(SIGXFSZ, SIG_IGN);
         if (d->unprivileged && (chown_all(d) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0))
@@ -357,13 +360,12 @@ unsigned long long daemon_field(const Daemon *d, const char *a, const char *fiel
 /* ---- Life ----------------------------------------------------------------------------------------- */
 
 int daemon_setup(void **state) {
-        static const char *const directories[] = { "conf", "run", "lib", "state", "out" };
+        static const char *const directories[] = { "conf", "state", "out" };
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         Daemon *d = calloc(1, sizeof(*d));
 
         strcpy(d->directory, "/tmp/test-kftpd-XXXXXX");
         d->max_running = 4;
-        d->drop_in_watches = 100;
         if (!mkdtemp(d->directory) || pipe2(d->records_fd, O_CLOEXEC) < 0)
                 return -1;
         (void) fcntl(d->records_fd[0], F_SETFL, O_NONBLOCK);

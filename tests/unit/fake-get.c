@@ -144,8 +144,34 @@ static void fill_in(KftpResult *ret, const KftpOptions *o, const char *final) {
         ret->data_tls.resumed = true;
 }
 
-int fake_get(const KftpUrl *url, const char *dest, const KftpOptions *o, KftpResult *ret) {
+int fake_client_new(KftpClient **ret, const KftpOptions *o) {
+        KftpOptions *copy = malloc(sizeof(*copy));
+
+        if (!copy)
+                return -ENOMEM;
+        *copy = *o;
+        *ret = (KftpClient *) copy;
+        return 0;
+}
+
+void fake_client_free(KftpClient *c) {
+        free(c);
+}
+
+const KftpOptions *fake_options(const KftpClient *c) {
+        return (const KftpOptions *) c;
+}
+
+int fake_size(KftpClient *c, const KftpUrl *url, uint64_t *ret, KftpFailure *f) {
+        (void) c;
+        (void) f;
+        *ret = startswith(url->path, "huge/") ? UINT64_C(1) << 60 : KFTP_SIZE_UNKNOWN;
+        return 0;
+}
+
+int fake_get(KftpClient *c, const KftpUrl *url, const char *dest, KftpResult *ret) {
         _cleanup_free_ char *final = NULL, *temporary = NULL;
+        const KftpOptions *o = fake_options(c);
         int r = 0;
 
         *ret = (KftpResult) { .mtime = KFTP_MTIME_UNKNOWN, .attempts = 1 };

@@ -9,4 +9,10 @@
 extern const char *fake_get_directory;
 bool fake_marker(const char *name);
 
-int fake_get(const KftpUrl *url, const char *dest, const KftpOptions *o, KftpResult *ret);
+/* The double of a client knows its options, and nothing else. */
+int fake_client_new(KftpClient **ret, const KftpOptions *o);
+void fake_client_free(KftpClient *c);
+const KftpOptions *fake_options(const KftpClient *c);
+
+int fake_get(KftpClient *c, const KftpUrl *url, const char *dest, KftpResult *ret);
+int fake_size(KftpClient *c, const KftpUrl *url, uint64_t *ret, KftpFailure *f);

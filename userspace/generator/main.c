@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 
 #include "generate.h"
-#include "job-load.h"
 #include "util.h"
 
 #define SECONDS_MAX 20U                 /* for all jobs */
@@ -53,7 +52,7 @@ static void bound(void) {
 
 int main(int argc, char *argv[]) {
         Generator g = {
-                .directories = KFTP_JOB_DIRECTORIES,
+                .directories = generate_directories,
                 .until = now_usec() + SECONDS_MAX * USEC_PER_SEC,
                 .say = say,
                 .explain = true,

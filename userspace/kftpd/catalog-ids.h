@@ -22,6 +22,10 @@
 #define KFTP_MESSAGE_JOB_DONE "a11927b9abde46bbac1e8f8390b771c1"
 /* A run of a job has failed for good. */
 #define KFTP_MESSAGE_JOB_FAILED "f5854418e9da4447b92d9ca91407a7f1"
+/* A run found no file, and the job says that this is a failure. */
+#define KFTP_MESSAGE_RUN_EMPTY "187c112a239246d182c8dfbacc852d4c"
+/* A run delivered fewer files than the job expects. */
+#define KFTP_MESSAGE_RUN_TOO_FEW "7025175df788425d8f77070407d9ebb2"
 /* An attempt has failed, another one follows. */
 #define KFTP_MESSAGE_ATTEMPT_FAILED "aabf399c00f54e549e581ccc6b967a1b"
 /* A run goes on, but not as well protected as it might be. */

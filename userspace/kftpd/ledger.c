@@ -35,7 +35,7 @@ LedgerEntry *ledger_entry_new(const char *job, const char *revision, const char 
         e->remote = remote ? strdup(remote) : NULL;
         (void) snprintf(e->revision, sizeof(e->revision), "%s", revision);
         e->attempt = 1;
-        e->mtime = e->item_mtime = KFTP_MTIME_UNKNOWN;
+        e->mtime = e->item_mtime = e->twin_mtime = KFTP_MTIME_UNKNOWN;
         e->item_size = KFTP_SIZE_UNKNOWN;
         if (!e->job || (remote && !e->remote))
                 return ledger_entry_free(e);
@@ -94,6 +94,7 @@ bool ledger_entry_recover(LedgerEntry *e) {
         e->state = LEDGER_DONE;
         e->recovered = true;
         e->reported = false;
+        e->transferred = 1;
         return true;
 }
 

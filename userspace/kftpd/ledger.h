@@ -49,6 +49,8 @@ typedef struct LedgerEntry {
         char *temporary;                /* from LEDGER_INTENT on */
         char *final;
         uint64_t directory_inode;       /* of the directory of both; 0 before LEDGER_INTENT */
+        bool twin;                      /* of an upload: see KftpIntent */
+        int64_t twin_mtime;
         uint64_t bytes;                 /* size of the file; while it is not complete, what there is of it; of a mirror or a set all
                                          * that its attempts have moved */
         int64_t mtime;                  /* remote, or KFTP_MTIME_UNKNOWN */

@@ -114,7 +114,7 @@ int main(int argc, char *argv[]) {
                 .max_running = MAX_RUNNING,
                 .pause_usec = PAUSE_USEC,
                 .check_usec = CHECK_USEC,
-                .calls = { .get = kftp_get, .mirror = kftp_mirror },
+                .calls = run_calls,
         };
         Manager *m;
         int r;

@@ -8,6 +8,7 @@
 #include <systemd/sd-journal.h>
 
 #include "record.h"
+#include "runner.h"
 
 void record_vadd(Record *r, const char *format, va_list ap) {
         char *field;
@@ -93,4 +94,8 @@ void record_add_run(Record *r, const LedgerEntry *e, const char *result) {
         record_add_text(r, "KFTP_JOB", e->job);
         record_add_text(r, "KFTP_REVISION", e->revision);
         record_add(r, "KFTP_ATTEMPT=%u", e->attempt);
+        if (e->number == 0)             /* of a version that had none */
+                return;
+        record_add_u64(r, "KFTP_RUN", e->number);
+        record_add_text(r, "KFTP_TRIGGER", run_trigger_name(e->trigger));
 }

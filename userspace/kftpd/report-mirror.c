@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Makes journal records of what a mirror does to each file, and of all of it. */
+/* Makes journal records of what a mirror, or the copy of a set, does to each file, and of all of it. */
 
 #include <inttypes.h>
 #include <strings.h>
@@ -15,8 +15,7 @@ static bool ends_in(const char *text, size_t n, const char *end) {
         return n >= strlen(end) && strncasecmp(text + n - strlen(end), end, strlen(end)) == 0;
 }
 
-/* The URL of what is at path in the tree of the job's URL: it can be given to kftp(1). Allocated; NULL without memory. */
-static char *url_of(const LedgerEntry *e, const char *path) {
+char *report_url_of(const LedgerEntry *e, const char *path) {
         static const char kept[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
         const char *tree = strempty(e->remote);
         size_t n = strlen(tree);
@@ -66,7 +65,7 @@ static void add_connection(Record *r, const KftpResult *result) {
 }
 
 static void add_file(Record *r, const LedgerEntry *e, const KftpMirrorEvent *event, const char *result) {
-        _cleanup_free_ char *url = url_of(e, event->path);
+        _cleanup_free_ char *url = report_url_of(e, event->path);
 
         record_add_run(r, e, result);
         record_add_text(r, "KFTP_ACTION", kftp_mirror_action_name(event->action));

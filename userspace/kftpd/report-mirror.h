@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* The records of mirrors: one for each file that was transferred, removed, refused or has failed, and one for the run. */
+/* The records of mirrors and of sets: one for each file that was transferred, removed, refused or has failed, and one for the run. */
 
 #include "record.h"
 
@@ -13,6 +13,9 @@
  * of. Returns whether there is one now. Directories that are made and times that are set are not worth one, unless that has failed.
  */
 bool report_mirror_event(const Report *report, const LedgerEntry *e, const KftpMirrorEvent *event, bool upload, uint64_t before);
+
+/* The URL of what is at path in the tree of the job's URL: it can be given to kftp(1). Allocated; NULL without memory. */
+char *report_url_of(const LedgerEntry *e, const char *path);
 
 /* The record of a concluded entry that is done. */
 void report_mirror_done(const Report *report, const LedgerEntry *e);

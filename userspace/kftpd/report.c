@@ -34,12 +34,21 @@ static char *remote_path(const LedgerEntry *e) {
         return shown;
 }
 
+static bool has_counts(const LedgerEntry *e) {
+        return e->mirror || e->set;
+}
+
+/* Of an upload the ledger has the name on the server, once there is one. */
+static const char *local_path(const LedgerEntry *e) {
+        return e->upload && !e->set ? e->item ?: e->final : e->final;
+}
+
 static void add_entry(Record *r, const LedgerEntry *e, const char *result) {
         record_add_run(r, e, result);
         record_add_text(r, "KFTP_REMOTE", e->remote);
-        record_add_text(r, "KFTP_LOCAL", e->final);
+        record_add_text(r, "KFTP_LOCAL", local_path(e));
         record_add_u64(r, "KFTP_BYTES", e->bytes);
-        if (e->mirror)
+        if (has_counts(e))
                 report_mirror_add_counts(r, e);
 }
 
@@ -65,25 +74,77 @@ static void add_measure(Record *r, const LedgerEntry *e, uint64_t usec) {
         record_add_u64(r, "KFTP_RATE", e->rate);
 }
 
+static void add_file(Record *r, const LedgerEntry *e) {
+        add_measure(r, e, e->transfer_usec);
+        if (e->mtime != KFTP_MTIME_UNKNOWN)
+                record_add(r, "KFTP_MTIME=%" PRIi64, e->mtime);
+        add_connection(r, e);
+}
+
 static void report_file(const Report *report, const LedgerEntry *e) {
         char bytes[KFTP_FORMAT_MAX], usec[KFTP_FORMAT_MAX], rate[KFTP_FORMAT_MAX], offset[KFTP_FORMAT_MAX];
-        _cleanup_free_ char *remote = remote_path(e), *local = kftp_escape(e->final, strlen(e->final));
+        _cleanup_free_ char *remote = e->upload ? kftp_escape(strempty(e->final), strlen(strempty(e->final))) : remote_path(e);
+        _cleanup_free_ char *local = kftp_escape(strempty(local_path(e)), strlen(strempty(local_path(e))));
+        const char *from = e->upload ? strempty(local) : strempty(remote), *to = e->upload ? strempty(remote) : strempty(local);
         Record r;
 
         record_begin(&r, LOG_INFO, KFTP_MESSAGE_FILE_DONE);
         if (e->recovered)
-                record_add(&r, "MESSAGE=%s: %s -> %s: %s, delivered just before kftpd was stopped", e->job, strempty(remote),
-                           strempty(local), kftp_format_bytes(bytes, e->bytes));
+                record_add(&r, "MESSAGE=%s: %s -> %s: %s, delivered just before kftpd was stopped", e->job, from, to,
+                           kftp_format_bytes(bytes, e->bytes));
         else
-                record_add(&r, "MESSAGE=%s: %s -> %s: %s in %s (%s)%s%s", e->job, strempty(remote), strempty(local),
+                record_add(&r, "MESSAGE=%s: %s -> %s: %s in %s (%s)%s%s", e->job, from, to,
                            kftp_format_bytes(bytes, e->bytes), kftp_format_usec(usec, e->transfer_usec),
                            kftp_format_rate(rate, e->rate), e->resumed_from > 0 ? ", resumed at " : "",
                     e->resumed_from > 0 ? kftp_format_bytes(offset, e->resumed_from) : "");
         add_entry(&r, e, "done");
-        add_measure(&r, e, e->transfer_usec);
-        if (e->mtime != KFTP_MTIME_UNKNOWN)
-                record_add(&r, "KFTP_MTIME=%" PRIi64, e->mtime);
-        add_connection(&r, e);
+        add_file(&r, e);
+        record_submit(report, &r);
+}
+
+void report_recovered(const Report *report, const LedgerEntry *e) {
+        _cleanup_free_ char *item = kftp_escape(strempty(e->item), strlen(strempty(e->item))), *url = report_url_of(e, strempty(e->item));
+        _cleanup_free_ char *final = kftp_escape(strempty(e->final), strlen(strempty(e->final)));
+        char bytes[KFTP_FORMAT_MAX];
+        Record r;
+
+        record_begin(&r, LOG_INFO, KFTP_MESSAGE_FILE_DONE);
+        record_add(&r, "MESSAGE=%s: %s -> %s: %s, delivered just before kftpd was stopped", e->job, strempty(item), strempty(final),
+                   kftp_format_bytes(bytes, e->bytes));
+        record_add_run(&r, e, "done");
+        record_add_text(&r, "KFTP_ACTION", kftp_mirror_action_name(e->upload ? KFTP_MIRROR_PUT : KFTP_MIRROR_GET));
+        record_add_text(&r, "KFTP_REMOTE", url);
+        if (!e->upload)
+                record_add_text(&r, "KFTP_LOCAL", final);
+        record_add_u64(&r, "KFTP_BYTES", e->bytes);
+        record_add(&r, "KFTP_RECOVERED=1");
+        record_submit(report, &r);
+}
+
+void report_file_failed(const Report *report, const LedgerEntry *e, const char *name, const KftpFailure *f) {
+        const KftpResult result = { .mtime = KFTP_MTIME_UNKNOWN, .failure = *f };
+        const KftpMirrorEvent event = {
+                .action = e->upload ? KFTP_MIRROR_PUT : KFTP_MIRROR_GET,
+                .path = name,
+                .size = KFTP_SIZE_UNKNOWN,
+                .mtime = KFTP_MTIME_UNKNOWN,
+                .result = &result,
+        };
+
+        (void) report_mirror_event(report, e, &event, e->upload, 0);
+}
+
+/* There was no file, or it is not to be transferred again. */
+static void report_nothing(const Report *report, const LedgerEntry *e) {
+        _cleanup_free_ char *final = kftp_escape(strempty(e->final), strlen(strempty(e->final)));
+        Record r;
+
+        record_begin(&r, LOG_INFO, KFTP_MESSAGE_JOB_DONE);
+        record_add(&r, "MESSAGE=%s: done: %s%s", e->job, e->unchanged > 0 ? "it was delivered before, or is there already: " : "no file was found for ",
+                   strempty(final));
+        add_entry(&r, e, "done");
+        record_add(&r, "KFTP_FILES=0");
+        record_add_u64(&r, "KFTP_UNCHANGED", e->unchanged);
         record_submit(report, &r);
 }
 
@@ -107,7 +168,7 @@ static void report_done(const Report *report, const LedgerEntry *e) {
 }
 
 static void report_failed(const Report *report, const LedgerEntry *e) {
-        _cleanup_free_ char *summary = e->mirror ? report_mirror_summary(e) : NULL;
+        _cleanup_free_ char *summary = has_counts(e) ? report_mirror_summary(e) : NULL;
         Record r;
 
         record_begin(&r, LOG_ERR, KFTP_MESSAGE_JOB_FAILED);
@@ -125,8 +186,12 @@ static void report_failed(const Report *report, const LedgerEntry *e) {
 }
 
 void report_conclusion(const Report *report, const LedgerEntry *e) {
-        if (e->state == LEDGER_DONE && e->mirror)
+        if (e->state == LEDGER_INTENT && e->set && ledger_entry_was_delivered(e))
+                report_recovered(report, e);
+        else if (e->state == LEDGER_DONE && has_counts(e))
                 report_mirror_done(report, e);
+        else if (e->state == LEDGER_DONE && e->transferred == 0)
+                report_nothing(report, e);
         else if (e->state == LEDGER_DONE) {
                 report_file(report, e);
                 report_done(report, e);
@@ -158,7 +223,7 @@ void report_stopped(const Report *report, const LedgerEntry *e, const char *why)
         record_begin(&r, LOG_NOTICE, why ? KFTP_MESSAGE_JOB_CANCELLED : KFTP_MESSAGE_JOB_INTERRUPTED);
         if (why)
                 record_add(&r, "MESSAGE=%s: cancelled: %s", e->job, why);
-        else if (e->mirror)
+        else if (has_counts(e))
                            record_add(&r, "MESSAGE=%s: interrupted after %" PRIu64 " file%s, %s, goes on when kftpd starts again", e->job, e->transferred,
                                       e->transferred == 1 ? "" : "s", kftp_format_bytes(bytes, e->bytes));
         else

@@ -22,6 +22,11 @@ void report_init(Report *r);
 /* The records of a concluded entry: for the file, if it was transferred, and for the run. */
 void report_conclusion(const Report *r, const LedgerEntry *e);
 
+/* A file of a set, which the entry's intent is about, was delivered just before a crash. */
+void report_recovered(const Report *r, const LedgerEntry *e);
+/* A file of a set has failed. */
+void report_file_failed(const Report *r, const LedgerEntry *e, const char *name, const KftpFailure *f);
+
 /* An attempt of so many has failed, and another one follows. */
 void report_attempt(const Report *r, const LedgerEntry *e, const KftpAttempt *a, unsigned attempts);
 

@@ -29,6 +29,12 @@ static void on_event(void *userdata, const KftpMirrorEvent *e) {
                 m->records++;
 }
 
+static void on_progress(void *userdata, const KftpMirrorProgress *p) {
+        MirrorRun *m = userdata;
+
+        run_progress_mirror(m->run, p);
+}
+
 /* What was done adds up over the attempts. */
 static void note_result(LedgerEntry *e, const KftpMirrorResult *result) {
         e->transferred += result->transferred;
@@ -50,18 +56,24 @@ static bool may_pass(const MirrorRun *m, const KftpFailure *f) {
         return f->class == KFTP_CLASS_BUSY || run_may_pass(f);
 }
 
-void run_mirror(Run *run, const char *password) {
+void run_mirror(Run *run) {
         const KftpJob *job = run->job;
         KftpMirrorOptions mirror = job->mirror_options;
-        KftpOptions options = run_options(run, password);
+        KftpOptions options = run_options(run);
         MirrorRun m = { .run = run };
         KftpMirrorResult result = {};
         int r;
 
+        options.callbacks.intent = NULL;        /* each file is a transfer of its own */
+        options.callbacks.progress = NULL;
+        options.resume = true;
         options.retries = MIN2(job->retries, (unsigned) FILE_RETRIES_MAX);
         mirror.state_directory = run->context->mirror_directory;
         mirror.event = on_event;
+        mirror.progress = on_progress;
         mirror.userdata = &m;
+        if (run->request.connections > 0)
+                mirror.parallel = MIN2(mirror.parallel ?: KFTP_PARALLEL_DEFAULT, run->request.connections);
 
         r = run->context->calls.mirror(&job->url, job->path, &options, &mirror, &result);
         note_result(run->entry, &result);

@@ -14,14 +14,34 @@
 
 #include <pthread.h>
 
+#include "fetch.h"
 #include "ledger.h"
 #include "report.h"
+#include "secret.h"
+#include "source-looks.h"
+#include "then.h"
 
-/* What transfers: kftp_get and kftp_mirror, or a test's doubles. */
+typedef struct Run Run;
+typedef struct RunFile RunFile;         /* runner-internal.h */
+typedef struct SourceQuery SourceQuery; /* source.h */
+typedef struct SourceListing SourceListing;
+
+/* What transfers and looks for files: the library's functions and those beside this one, or a test's doubles. */
 typedef struct RunCalls {
-        int (*get)(const KftpUrl *url, const char *dest, const KftpOptions *options, KftpResult *ret);
         int (*mirror)(const KftpUrl *url, const char *path, const KftpOptions *options, const KftpMirrorOptions *mirror, KftpMirrorResult *ret);
+        int (*client_new)(KftpClient **ret, const KftpOptions *options);
+        void (*client_free)(KftpClient *c);
+        int (*get)(KftpClient *c, const KftpUrl *url, const char *dest, KftpResult *ret);
+        int (*fetch)(KftpClient *c, const KftpUrl *url, const KftpFetch *fetch, KftpResult *ret);
+        int (*size)(KftpClient *c, const KftpUrl *url, uint64_t *ret, KftpFailure *f);
+        int (*put)(Run *run, const RunFile *file, KftpResult *ret);
+        int (*put_recover)(Run *run, KftpFailure *f);
+        int (*source_list)(const SourceQuery *query, SourceListing *ret, KftpFailure *f);
+        int (*then_file)(const KftpJob *job, const KftpThen *then, KftpClient *client, const ThenFile *file, char **ret_text, KftpFailure *f);
+        int (*then_directory)(const KftpJob *job, const KftpThen *then, KftpClient *client, KftpFailure *f);
 } RunCalls;
+
+extern const RunCalls run_calls;
 
 typedef enum RunOutcome {
         RUN_CONCLUDED,                  /* done or failed, recorded and reported */
@@ -61,7 +81,7 @@ typedef struct RunContext {
         Report report;
         RunCalls calls;
         const char *mirror_directory;   /* for what mirrors remember of themselves */
-        struct SourceLooks *looks;      /* see source-looks.h */
+        SourceLooks *looks;
         int done_fd;                    /* the pipe to the main thread */
 } RunContext;
 
@@ -75,7 +95,7 @@ typedef struct RunRequest {
                                          * attempt has failed */
 } RunRequest;
 
-typedef struct Run {
+struct Run {
         const RunContext *context;
         KftpJob *job;                   /* owned */
         KftpControl *control;
@@ -88,8 +108,21 @@ typedef struct Run {
         RunOutcome outcome;
         uint64_t delay_usec;
         int error;                      /* of the ledger, or the device: negative errno */
-        char *text;                     /* what is wrong with the device, or the target */
-} Run;
+        char *text;                     /* what is wrong with the device, or the target; what is waited for */
+
+        /* ---- of the run's thread ---- */
+        KftpSecret secret;
+        KftpClient *client;             /* NULL: there is none yet */
+        struct Delivered *delivered;    /* NULL: it is not asked */
+        const RunFile *file;            /* under way */
+        uint64_t unchanged;             /* delivered by earlier runs */
+        uint64_t settled_bytes;         /* of the files of this run that are done */
+        bool begun;                     /* the ledger has this attempt */
+        bool logged_in;                 /* the session under way is */
+
+        pthread_mutex_t lock;           /* for what follows */
+        RunProgress progress;           /* owns its name */
+};
 
 const char *run_trigger_name(RunTrigger t);
 

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An attempt at a copy, up to where it is known what there is to be transferred: the store is opened, what a crash has left
+ * open is found out, and the source is looked at. What follows is in run-single.c and run-set.c.
+ */
+
+#include <errno.h>
+#include <syslog.h>
+
+#include "catalog-ids.h"
+#include "failure.h"
+#include "runner-internal.h"
+#include "source.h"
+
+/* ---- The store ------------------------------------------------------------------------------------ */
+
+static int open_store(Run *run, KftpFailure *f) {
+        const Ledger *l = run->context->ledger;
+        int r = delivered_open(ledger_delivered_fd(l), run->job->name, &run->delivered);
+
+        if (r != -EBADMSG)
+                return r < 0 ? kftp_failure_set(f, KFTP_CLASS_OTHER, r, true, "%s/%s: %s", ledger_delivered_path(l), run->job->name, strerror(-r)) : 0;
+        report_event(&run->context->report, LOG_ERR, KFTP_MESSAGE_LEDGER_DAMAGED, run->job->name, r,
+                     "%s: %s/%s is damaged, so it is not known what has been delivered; nothing is transferred", run->job->name,
+                     ledger_delivered_path(l), run->job->name);
+        return kftp_failure_set(f, KFTP_CLASS_OTHER, r, false,
+                                "%s/%s is damaged, so it is not known what has been delivered; to have all files that are in the source now "
+                                "transferred, also those that were before, remove it and type: kftp retry %s", ledger_delivered_path(l),
+                                run->job->name, run->job->name);
+}
+
+static DeliveredFile of(const Run *run, const RunFile *file) {
+        return (DeliveredFile) {
+                .name = file->name,
+                .size = file->size,
+                .mtime = file->mtime,
+                .precision = file->mtime_precision,
+                .run = run->request.number,
+        };
+}
+
+DeliveredState run_find_delivered(Run *run, const RunFile *file, uint64_t *ret_run) {
+        const DeliveredFile key = of(run, file);
+
+        return run->delivered ? delivered_find(run->delivered, &key, ret_run) : DELIVERED_NOT;
+}
+
+int run_note_delivered(Run *run, DeliveredState state, const RunFile *file, const char *sha256) {
+        DeliveredFile key = of(run, file);
+        int r;
+
+        if (!run->delivered)
+                return 0;
+        key.sha256 = sha256;
+        r = delivered_add(run->delivered, state, &key);
+        if (r < 0)
+                run->error = r;
+        return r;
+}
+
+/* Whether what earlier runs have delivered is not to be delivered again. */
+static bool asks_store(const Run *run) {
+        return (run->job->set || run->job->watch || run->request.trigger == RUN_CALENDAR) && !run->request.again;
+}
+
+/*
+ * A file that has failed for good is not tried again in the same run; one that waits for arrivals does not try it before it has
+ * changed. If what becomes of it then has not been done, it is listed.
+ */
+static bool is_failed_settled(const Run *run, uint64_t failed_in) {
+        if (failed_in == run->request.number)
+                return run->job->then_on_failure.action == KFTP_THEN_KEEP;
+        return run->request.trigger == RUN_WATCH && !run->request.again;
+}
+
+static bool is_settled(void *userdata, const MirrorEntry *e) {
+        const RunFile file = { .name = e->name, .size = e->size, .mtime = e->mtime, .mtime_precision = e->mtime_precision };
+        Run *run = userdata;
+        uint64_t by = 0;
+        DeliveredState state = run_find_delivered(run, &file, &by);
+
+        if (state == DELIVERED_FAILED)
+                return is_failed_settled(run, by);
+        if (state == DELIVERED_NOT || (by != run->request.number && !asks_store(run)))
+                return false;
+        /* A time in seconds does not tell a file here from the next one of that name. */
+        if (state == DELIVERED_GONE && run->job->upload)
+                return false;
+        run->unchanged += by != run->request.number;
+        return true;
+}
+
+/* ---- What becomes of the source ------------------------------------------------------------------- */
+
+int run_then(Run *run, const KftpThen *then, const RunFile *file, const KftpResult *result, KftpFailure *f) {
+        const ThenFile which = {
+                .name = file->name,
+                .size = file->size != KFTP_SIZE_UNKNOWN || !result ? file->size : result->bytes,
+                .mtime = result && result->mtime != KFTP_MTIME_UNKNOWN ? result->mtime : file->mtime,
+                .mtime_precision = result && result->mtime != KFTP_MTIME_UNKNOWN ? 1 : file->mtime_precision,
+        };
+        _cleanup_free_ char *text = NULL;
+        KftpClient *client = NULL;
+        int r = 0;
+
+        if (then->action == KFTP_THEN_KEEP)
+                return THEN_KEPT;
+        if (!run->job->upload)
+                r = run_client(run, &client, f);
+        if (r >= 0)
+                r = run->context->calls.then_file(run->job, then, client, &which, &text, f);
+        if (text)
+                report_event(&run->context->report, LOG_INFO, KFTP_MESSAGE_FILE_MOVED, run->job->name, 0, "%s: %s", run->job->name, text);
+        if (r == THEN_DONE && run_find_delivered(run, file, NULL) == DELIVERED_SENT && run_note_delivered(run, DELIVERED_GONE, file, NULL) < 0)
+                return kftp_failure_set(f, KFTP_CLASS_OTHER, run->error, true, "%s", strerror(-run->error));
+        return r;
+}
+
+/* ---- What a crash has left ------------------------------------------------------------------------ */
+
+static bool is_by_this_run(Run *run, const RunFile *file) {
+        uint64_t by = 0;
+        DeliveredState state = run_find_delivered(run, file, &by);
+
+        return (state == DELIVERED_SENT || state == DELIVERED_GONE) && by == run->request.number;
+}
+
+/* 1: the file that the intent is about was delivered. The intent stays behind the delivery: what the store knows is not asked again. */
+static int look_after(Run *run, const RunFile *file, KftpFailure *f) {
+        LedgerEntry *e = run->entry;
+
+        if (e->state != LEDGER_INTENT)
+                return 0;
+        if (is_by_this_run(run, file))
+                return 1;
+        if (run->job->upload)
+                return run->context->calls.put_recover(run, f);
+        return ledger_entry_was_delivered(e);
+}
+
+/* It is recorded, and reported, as if the run before had come so far. */
+static int note_recovery(Run *run, const RunFile *file) {
+        LedgerEntry *e = run->entry;
+
+        if (is_by_this_run(run, file))
+                return 0;
+        if (run_note_delivered(run, DELIVERED_SENT, file, NULL) < 0)
+                return run->error;
+        if (run->job->set)
+                report_recovered(&run->context->report, e);
+        return 0;
+}
+
+/* Of a set the next listing has the file that what follows a delivery is to be done with. */
+static void finish_recovered(Run *run, const RunFile *file) {
+        LedgerEntry *e = run->entry;
+        KftpFailure f = {};
+        int r;
+
+        if (run->job->set) {
+                e->state = LEDGER_RUNNING;
+                return;
+        }
+        r = run_then(run, &run->job->then, file, NULL, &f);
+        if (r < 0)
+                run_fail(run, &f, run_may_pass(&f));
+        else {
+                e->state = LEDGER_DONE;
+                e->class = KFTP_CLASS_OK;
+                e->recovered = true;
+                e->reported = false;
+                e->transferred = 1;
+                if (run->job->upload)
+                        run_set_string(&e->item, run->job->path);
+        }
+        kftp_failure_done(&f);
+}
+
+/* Nobody can tell whether it was delivered: it is not sent again. The others of a set are. */
+static void fail_recovery(Run *run, const RunFile *file, const KftpFailure *f) {
+        if (run->error < 0 || run_may_pass(f) || run_was_stopped(run, f) || !run->job->set) {
+                run_fail(run, f, run_may_pass(f));
+                return;
+        }
+        if (run_note_delivered(run, DELIVERED_FAILED, file, NULL) < 0) {
+                run_fail(run, f, false);
+                return;
+        }
+        run->entry->state = LEDGER_RUNNING;
+        report_file_failed(&run->context->report, run->entry, file->name, f);
+}
+
+/* Returns whether the attempt goes on. */
+static bool recover(Run *run) {
+        LedgerEntry *e = run->entry;
+        const RunFile file = {
+                .name = e->item ?: run->job->url.base,
+                .size = e->item_size,
+                .mtime = e->item_mtime,
+                .mtime_precision = e->item_precision,
+        };
+        KftpFailure f = {};
+        int r = look_after(run, &file, &f);
+
+        if (r < 0)
+                fail_recovery(run, &file, &f);
+        else if (r > 0) {
+                if (note_recovery(run, &file) < 0)
+                        run_fail(run, &f, true);
+                else
+                        finish_recovered(run, &file);
+        }
+        kftp_failure_done(&f);
+        return run->outcome == RUN_CONCLUDED && !run_is_concluded(e);
+}
+
+/* ---- The source ----------------------------------------------------------------------------------- */
+
+static int list(Run *run, SourceListing *ret, KftpFailure *f) {
+        SourceQuery query = { .job = run->job, .looks = run->context->looks, .is_settled = is_settled, .userdata = run };
+        int r = run->job->upload ? 0 : run_client(run, &query.client, f);
+
+        run->unchanged = 0;
+        *ret = (SourceListing) {};
+        return r < 0 ? r : run->context->calls.source_list(&query, ret, f);
+}
+
+/* Whether nothing is there that this run could be ended with. */
+static bool is_awaited(const Run *run, const SourceListing *l) {
+        DeliveredCounts counts;
+
+        if (l->ready > 0 || l->files.n > 0 || !source_is_awaited(run->job, run->request.trigger, l))
+                return false;
+        if (l->growing > 0)
+                return true;
+        delivered_count(run->delivered, run->request.number, &counts);  /* the rest of it has gone meanwhile */
+        return counts.sent + counts.failed == 0;
+}
+
+static void go_on(Run *run, const SourceListing *l) {
+        if (l && l->left_out)
+                report_event(&run->context->report, LOG_WARNING, KFTP_MESSAGE_RUN_WARNING, run->job->name, 0, "%s: %s", run->job->name, l->left_out);
+        if (run->job->set)
+                run_set(run, l);
+        else
+                run_single(run, l);
+        if (l)                  /* what is in the source has been asked for */
+                delivered_tidy(run->delivered);
+}
+
+static void copy_listed(Run *run) {
+        SourceListing listing = {};
+        KftpFailure f = {};
+
+        if (open_store(run, &f) < 0)
+                run_fail(run, &f, f.transient);
+        else if (!recover(run))
+                ;
+        else if (list(run, &listing, &f) < 0)
+                run_fail(run, &f, run_may_pass(&f));
+        else if (is_awaited(run, &listing))
+                run_wait(run, listing.missing, listing.delay_usec);
+        else
+                go_on(run, &listing);
+        run->delivered = delivered_free(run->delivered);
+        source_listing_done(&listing);
+        kftp_failure_done(&f);
+}
+
+void run_copy(Run *run) {
+        if (source_is_listed(run->job) || run->request.trigger == RUN_CALENDAR)
+                copy_listed(run);
+        else if (recover(run))
+                go_on(run, NULL);
+        run_end_session(run);
+}
