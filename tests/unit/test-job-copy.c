@@ -138,6 +138,7 @@ static const JobCase cases[] = {
         /* Values */
         { SET "Marker=a/b\n" TARGET, ":3:8: error: Marker=\"a/b\": a marker is the name of a file beside the ones to transfer: it has no slash\n", false },
         { SET "Marker=%f\n" TARGET, ":3:8: error: Marker=\"%f\": not the name of another file, such as \"%f.done\" or \"complete\"\n", false },
+        { SET "Marker=%f.%f\n" TARGET, ":3:8: error: Marker=\"%f.%f\": \"%f\" stands in it more than once\n", false },
         { SOURCE "Marker=file\n" TARGET, ":3:8: error: Marker= names the file itself\n", false },
         { SET "StableSec=2d\n" TARGET, ":3:11: error: StableSec=\"2d\": not from 0 to 1d\n", false },
         { SET "Then=mov x\n" TARGET, ":3:6: error: Then=\"mov x\": neither \"keep\" nor \"delete\" nor \"move DIRECTORY\"; did you mean \"move\"?\n", false },

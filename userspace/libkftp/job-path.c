@@ -83,6 +83,8 @@ void job_parse_marker(JobParser *p, const JobSetting *s, const JobItem *item) {
                 job_bad_value(p, item, 0, "a marker is the name of a file beside the ones to transfer: it has no slash");
         else if (streq(name, "%f") || streq(name, ".") || streq(name, ".."))
                 job_bad_value(p, item, 0, "not the name of another file, such as \"%%f.done\" or \"complete\"");
+        else if (strstr(name, "%f") && strstr(strstr(name, "%f") + 2, "%f"))
+                job_bad_value(p, item, 0, "\"%%f\" stands in it more than once");
         else if (strlen(name) > NAME_MAX)
                 job_bad_value(p, item, 0, "longer than %d bytes", NAME_MAX);
         else
