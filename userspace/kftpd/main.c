@@ -6,6 +6,7 @@
 #include <kftp-version.h>
 #include <signal.h>
 
+#include "bus.h"
 #include "job-load.h"
 #include "job-value.h"
 #include "manager.h"
@@ -131,6 +132,7 @@ int main(int argc, char *argv[]) {
         r = manager_new(&options, &m);          /* tells what is wrong */
         if (r < 0)
                 return EXIT_FAILURE;
+        (void) bus_new(m, &m->bus);             /* without it jobs run all the same */
         manager_start(m);
         r = sd_event_loop(m->event);
         manager_free(m);

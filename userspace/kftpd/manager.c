@@ -11,8 +11,8 @@
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
 
+#include "bus.h"
 #include "catalog-ids.h"
-#include "manager.h"
 #include "source-looks.h"
 #include "units.h"
 
@@ -254,6 +254,7 @@ void manager_start(Manager *m) {
 Manager *manager_free(Manager *m) {
         if (!m)
                 return NULL;
+        m->bus = bus_free(m->bus);      /* that we end says enough of each job */
         while (!TAILQ_EMPTY(&m->jobs))
                 job_free(m, TAILQ_FIRST(&m->jobs));
         servers_done(&m->servers);

@@ -262,10 +262,3 @@ void queue_run_ended(Manager *m, Run *run) {
                 bus_job_changed(m, j, true);
         run_free(run);
 }
-
-/* Without the bus nobody is told. */
-void __attribute__((weak)) bus_job_changed(Manager *m, Job *j, bool run_ended) {
-        (void) m;
-        (void) j;
-        (void) run_ended;
-}
