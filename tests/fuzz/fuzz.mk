@@ -11,12 +11,14 @@ FUZZ_CFLAGS := -std=gnu11 -pthread -O1 -g $(US_WARNINGS) -fno-omit-frame-pointer
 FUZZ_LIST := $(filter userspace/libkftp/list.c userspace/libkftp/list-%,$(LIBKFTP_SOURCES)) \
 	userspace/libkftp/escape.c userspace/libkftp/utf8.c
 FUZZ_MIRROR := $(addprefix userspace/libkftp/,mirror-names.c mirror-glob.c mirror-filter.c mirror-shard.c escape.c utf8.c)
-FUZZERS := fuzz-list fuzz-list-line fuzz-mirror
+# with the parser of jobs, which needs much of the library
+FUZZ_GENERATOR := $(LIBKFTP_SOURCES) userspace/generator/unit-text.c
+FUZZERS := fuzz-list fuzz-list-line fuzz-mirror fuzz-generator
 
 .PHONY: check-fuzz fuzz-tools fuzz-seeds
 check-fuzz: fuzz-seeds
 	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ) $(FUZZ)/bin/fuzz-list:$(FUZZ)/seeds/listings $(FUZZ)/bin/fuzz-list-line:$(FUZZ)/seeds/lines \
-		$(FUZZ)/bin/fuzz-mirror:$(FUZZ)/seeds/mirror
+		$(FUZZ)/bin/fuzz-mirror:$(FUZZ)/seeds/mirror $(FUZZ)/bin/fuzz-generator:$(FUZZ)/seeds/generator
 
 # Tried out, as Debian has the runtime in a package that clang only recommends.
 fuzz-tools:
@@ -27,10 +29,12 @@ fuzz-tools:
 
 $(FUZZ)/bin/fuzz-list $(FUZZ)/bin/fuzz-list-line: $(FUZZ_LIST:%.c=$(FUZZ)/obj/%.o)
 $(FUZZ)/bin/fuzz-mirror: $(FUZZ_MIRROR:%.c=$(FUZZ)/obj/%.o)
+$(FUZZ)/bin/fuzz-generator: $(FUZZ_GENERATOR:%.c=$(FUZZ)/obj/%.o)
+$(FUZZ)/bin/fuzz-generator: FUZZ_LIBS = $(LIBKFTP_PC_LIBS)
 $(FUZZERS:%=$(FUZZ)/bin/%): $(FUZZ)/bin/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ)/obj/tests/fuzz/fuzz.o
 	$(call SAY,LD)
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(FUZZ_LIBS)
 
 $(FUZZ)/obj/%.o: %.c | $(US_HEADERS) fuzz-tools
 	@mkdir -p $(@D)
@@ -39,6 +43,6 @@ $(FUZZ)/obj/%.o: %.c | $(US_HEADERS) fuzz-tools
 
 fuzz-seeds: $(FUZZERS:%=$(FUZZ)/bin/%)
 	@rm -rf $(FUZZ)/seeds
-	@tests/fuzz/seeds tests/listings $(FUZZ)/seeds/listings $(FUZZ)/seeds/lines $(FUZZ)/seeds/mirror
+	@tests/fuzz/seeds tests/listings $(FUZZ)/seeds/listings $(FUZZ)/seeds/lines $(FUZZ)/seeds/mirror $(FUZZ)/seeds/generator
 
 -include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)

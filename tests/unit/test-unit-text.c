@@ -177,6 +177,7 @@ static void test_names_of_units(void **state) {
                 { "%i.service", NULL },
                 { "a%%.service", NULL },
                 { "a.service%", NULL },
+                { "%", NULL },
                 { "\"a\".service", NULL },
         };
         char longer[257];

@@ -162,13 +162,14 @@ static int act(const Schedule *s, const Sets *sets) {
         if (r >= 0)
                 r = find_new(&sets->wanted, &sets->known, &new);
         if (r >= 0) {
-                call_for(s, "stop", &gone);
-                forget_timers(s, &gone);
                 if (!unit_set_equal(&sets->wanted, &sets->loaded))
                         r = reload(s);
         }
-        if (r >= 0)
-                call_for(s, "start", &new);
+        if (r >= 0) {
+                call_for(s, "stop", &gone);
+                forget_timers(s, &gone);
+                call_for(s, "restart", &new);   /* with another schedule a timer begins anew */
+        }
         free(gone.items);
         free(new.items);
         return r;

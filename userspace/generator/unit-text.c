@@ -62,7 +62,7 @@ char *unit_text_expand(const char *unit, const char *job) {
         f = open_memstream(&text, &size);
         if (!f)
                 return NULL;
-        for (const char *p = unit; *p && good; p++)
+        for (const char *p = unit; good && *p; p++)
                 if (*p != '%')
                         fputc(*p, f);
                 else if (*++p == 'n')
