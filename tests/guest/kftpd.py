@@ -74,11 +74,12 @@ class Daemon:
         self.log = directory / "log"
         self.process = None
 
-    def start(self, *prefix):
+    def start(self, *prefix, options=()):
         """prefix: a command that runs it, such as strace."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [*prefix, support.BUILD / "userspace/kftpd", f"--config-dir={self.jobs}", f"--state-dir={self.state}"],
+                [*prefix, support.BUILD / "userspace/kftpd", f"--config-dir={self.jobs}", f"--state-dir={self.state}",
+                 *options],
                 stdin=subprocess.DEVNULL, stderr=log, start_new_session=True)
 
     def stop(self, number=signal.SIGTERM):

@@ -53,6 +53,7 @@ def main():
     parser.add_argument("--certificate", help="with its key: TLS is offered")
     parser.add_argument("--client-ca", help="who must have signed a client's certificate")
     parser.add_argument("--tls-required", action="store_true")
+    parser.add_argument("--max-cons-per-ip", type=int, default=0, help="more are refused with 421")
     arguments = parser.parse_args()
 
     logging.basicConfig(filename=arguments.log, level=logging.DEBUG, format="%(message)s")
@@ -73,7 +74,9 @@ def main():
     if arguments.certificate:
         Handler.ssl_context = tls_context(arguments.certificate, arguments.client_ca)
         Handler.tls_control_required = Handler.tls_data_required = arguments.tls_required
-    FTPServer((arguments.host, arguments.port), Handler).serve_forever()
+    server = FTPServer((arguments.host, arguments.port), Handler)
+    server.max_cons_per_ip = arguments.max_cons_per_ip
+    server.serve_forever()
 
 
 main()
