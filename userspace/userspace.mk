@@ -156,6 +156,9 @@ $(UNIT_KERNEL_TESTS): $(UNIT)/test-%: $(UNIT)/obj/test-%.o $(UNIT)/obj/src/%.o
 	$(call SAY,LD)
 	$(Q)$(CC) $(UNIT_CFLAGS) -o $@ $^ $(CMOCKA_PC_LIBS)
 
+# It measures the daemon as it is installed.
+$(UNIT)/test-many-jobs: | $(KFTPD)
+
 # The daemon's threads under ThreadSanitizer, which does not go together with the others.
 UNIT_TSAN := test-manager test-manager-mirror test-queue test-recovery
 .PHONY: check-tsan
