@@ -11,14 +11,16 @@ FUZZ_CFLAGS := -std=gnu11 -pthread -O1 -g $(US_WARNINGS) -fno-omit-frame-pointer
 FUZZ_LIST := $(filter userspace/libkftp/list.c userspace/libkftp/list-%,$(LIBKFTP_SOURCES)) \
 	userspace/libkftp/escape.c userspace/libkftp/utf8.c
 FUZZ_MIRROR := $(addprefix userspace/libkftp/,mirror-names.c mirror-glob.c mirror-filter.c mirror-shard.c escape.c utf8.c)
-# with the parser of jobs, which needs much of the library
-FUZZ_GENERATOR := $(LIBKFTP_SOURCES) userspace/generator/unit-text.c
-FUZZERS := fuzz-list fuzz-list-line fuzz-mirror fuzz-generator
+# the parser of jobs needs much of the library
+FUZZ_JOB := $(LIBKFTP_SOURCES)
+FUZZ_GENERATOR := $(FUZZ_JOB) userspace/generator/unit-text.c
+FUZZERS := fuzz-list fuzz-list-line fuzz-mirror fuzz-job fuzz-generator
 
 .PHONY: check-fuzz fuzz-tools fuzz-seeds
 check-fuzz: fuzz-seeds
 	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ) $(FUZZ)/bin/fuzz-list:$(FUZZ)/seeds/listings $(FUZZ)/bin/fuzz-list-line:$(FUZZ)/seeds/lines \
-		$(FUZZ)/bin/fuzz-mirror:$(FUZZ)/seeds/mirror $(FUZZ)/bin/fuzz-generator:$(FUZZ)/seeds/generator
+		$(FUZZ)/bin/fuzz-mirror:$(FUZZ)/seeds/mirror $(FUZZ)/bin/fuzz-job:$(FUZZ)/seeds/jobs \
+		$(FUZZ)/bin/fuzz-generator:$(FUZZ)/seeds/generator
 
 # Tried out, as Debian has the runtime in a package that clang only recommends.
 fuzz-tools:
@@ -30,7 +32,8 @@ fuzz-tools:
 $(FUZZ)/bin/fuzz-list $(FUZZ)/bin/fuzz-list-line: $(FUZZ_LIST:%.c=$(FUZZ)/obj/%.o)
 $(FUZZ)/bin/fuzz-mirror: $(FUZZ_MIRROR:%.c=$(FUZZ)/obj/%.o)
 $(FUZZ)/bin/fuzz-generator: $(FUZZ_GENERATOR:%.c=$(FUZZ)/obj/%.o)
-$(FUZZ)/bin/fuzz-generator: FUZZ_LIBS = $(LIBKFTP_PC_LIBS)
+$(FUZZ)/bin/fuzz-job: $(FUZZ_JOB:%.c=$(FUZZ)/obj/%.o)
+$(FUZZ)/bin/fuzz-generator $(FUZZ)/bin/fuzz-job: FUZZ_LIBS = $(LIBKFTP_PC_LIBS)
 $(FUZZERS:%=$(FUZZ)/bin/%): $(FUZZ)/bin/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ)/obj/tests/fuzz/fuzz.o
 	$(call SAY,LD)
 	@mkdir -p $(@D)
@@ -39,10 +42,11 @@ $(FUZZERS:%=$(FUZZ)/bin/%): $(FUZZ)/bin/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ)/ob
 $(FUZZ)/obj/%.o: %.c | $(US_HEADERS) fuzz-tools
 	@mkdir -p $(@D)
 	$(call SAY,CC)
-	$(Q)$(FUZZ_CC) $(US_CPPFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
+	$(Q)$(FUZZ_CC) $(US_CPPFLAGS) $(LIBKFTP_PC_CFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
 
 fuzz-seeds: $(FUZZERS:%=$(FUZZ)/bin/%)
 	@rm -rf $(FUZZ)/seeds
-	@tests/fuzz/seeds tests/listings $(FUZZ)/seeds/listings $(FUZZ)/seeds/lines $(FUZZ)/seeds/mirror $(FUZZ)/seeds/generator
+	@tests/fuzz/seeds tests/listings $(FUZZ)/seeds/listings $(FUZZ)/seeds/lines $(FUZZ)/seeds/mirror $(FUZZ)/seeds/generator \
+		man/kftp.job.5 $(FUZZ)/seeds/jobs
 
 -include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)

@@ -119,11 +119,15 @@ static void test_tls(void **state) {
 
 /* What is wrong with a pin is the library's to say. */
 static void test_bad_pin(void **state) {
-        static const char text[] = IMPLICIT "Pin=sha1//AAAA\n" TARGET;
+        static const char text[] = IMPLICIT "Pin=sha1//AAAA\n" TARGET, odd[] = IMPLICIT "Pin=sha256//A\tA=\n" TARGET;
         _cleanup_free_ char *said = parse_job(text, strlen(text), -EBADMSG, NULL);
 
         (void) state;
         assert_non_null(strstr(said, ":3:5: error: Pin=\"sha1//AAAA\": "));
+
+        free(said);
+        said = parse_job(odd, strlen(odd), -EBADMSG, NULL);     /* and it says it with what is wrong */
+        assert_null(strchr(said, '\t'));
 }
 
 static void test_empty_value_resets(void **state) {

@@ -51,7 +51,7 @@ static void find_line(const KftpJobFragment *f, unsigned line, KftpDiagnosis *d)
 }
 
 static void _printf_(5, 0) tell(JobParser *p, bool error, const KftpJobFragment *f, JobPlace place, const char *format, va_list ap) {
-        _cleanup_free_ char *message = NULL;
+        _cleanup_free_ char *raw = NULL, *message = NULL;
         KftpDiagnosis d;
 
         p->errors += error;
@@ -60,8 +60,10 @@ static void _printf_(5, 0) tell(JobParser *p, bool error, const KftpJobFragment 
         if (p->diagnoses > DIAGNOSES_MAX)
                 format = "too many faults, the others are not shown";
 
-        if (vasprintf(&message, format, ap) < 0) {
-                message = NULL;
+        if (vasprintf(&raw, format, ap) < 0)
+                raw = NULL;
+        message = raw ? kftp_escape(raw, strlen(raw)) : NULL;   /* what others say of a value may show it as it is */
+        if (!message) {
                 p->no_memory = true;
                 return;
         }
