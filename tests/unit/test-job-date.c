@@ -77,6 +77,16 @@ static void test_changed_clocks(void **state) {
         expect("{date-1h:%H%M}", autumn - 22 * HOUR, "0230");
 }
 
+/* The machine gets another time zone while the service runs. */
+static void test_other_zone(void **state) {
+        (void) state;
+        expect("{date:%H}", 0, "01");
+        setenv("TZ", "Asia/Tokyo", 1);
+        expect("{date:%H}", 0, "09");
+        setenv("TZ", ZONE, 1);
+        expect("{date:%H}", 0, "01");
+}
+
 static void test_in_urls(void **state) {
         _cleanup_free_ char *a = job_date_expand("x/{date:%Y/a b#%%}?", at(2026, 1, 2, 3, 4), true);
 
@@ -183,6 +193,7 @@ int main(void) {
                 cmocka_unit_test(test_formats),
                 cmocka_unit_test(test_offsets),
                 cmocka_unit_test(test_changed_clocks),
+                cmocka_unit_test(test_other_zone),
                 cmocka_unit_test(test_in_urls),
                 cmocka_unit_test(test_job),
                 cmocka_unit_test(test_diagnoses),

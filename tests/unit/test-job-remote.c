@@ -251,6 +251,8 @@ static void test_refused(void **state) {
         check_refused(remote, 0, WITH("URL=a/../b\n"), SOURCE_URL "\"a/../b\": a path below that of Remote= has no \"..\"\n");
         check_refused(remote, 0, WITH("URL=ftps://h:99/a\n"),
                       SOURCE_URL "\"ftps://h:99/a\": this is another server than that of Remote=: write only the path on it, or leave Remote= out\n");
+        check_refused(remote, 0, WITH("URL=ftp://h:990/a\n"),
+                      SOURCE_URL "\"ftp://h:990/a\": this is another server than that of Remote=: write only the path on it, or leave Remote= out\n");
         check_refused(remote, 0, WITH("URL=ftps://other/a\n"),
                       SOURCE_URL "\"ftps://other/a\": this is another server than that of Remote=: write only the path on it, or leave Remote= out\n");
         check_refused(remote, 0, WITH("URL=a b\n"), SOURCE_URL "\"ftps://h/base/a b\": a space in a URL is written as %20\n");

@@ -7,6 +7,14 @@
 
 /* ---- Values --------------------------------------------------------------------------------------- */
 
+static void bad_verify(JobParser *p, const JobItem *item, size_t at, size_t n, const char *const *words, size_t words_n) {
+        _cleanup_free_ char *word = strndup(item->value + at, n);
+        const char *nearest = word ? job_nearest(word, words, words_n) : NULL;
+
+        job_bad_value(p, item, at, "what is verified is \"size\", \"mtime\" or \"hash\", with blanks between%s%s%s",
+                      nearest ? "; did you mean \"" : "", strempty(nearest), nearest ? "\"?" : "");
+}
+
 void job_parse_verify(JobParser *p, const JobSetting *s, const JobItem *item) {
         static const char *const words[] = { "size", "mtime", "hash" };
         static const unsigned flags[] = { KFTP_VERIFY_SIZE, KFTP_VERIFY_MTIME, KFTP_VERIFY_HASH };
@@ -24,7 +32,7 @@ void job_parse_verify(JobParser *p, const JobSetting *s, const JobItem *item) {
                 if (word < ELEMENTS(words))
                         p->job->verify |= flags[word];
                 else if (n > 0) {
-                        job_bad_value(p, item, i, "what is verified is \"size\", \"mtime\" or \"hash\", with blanks between");
+                        bad_verify(p, item, i, n, words, ELEMENTS(words));
                         return;
                 }
         }

@@ -274,6 +274,7 @@ char *job_date_expand(const char *text, int64_t when, bool url) {
 
         if (!out)
                 return NULL;
+        tzset();                /* a service sees that the machine has another time zone now */
         for (const char *s = text; *s;) {
                 const char *at, *why;
                 DateField f;

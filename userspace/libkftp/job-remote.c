@@ -132,7 +132,7 @@ static void copy_user(JobParser *p, const KftpJobRemote *remote) {
 
 /* ---- The URL ------------------------------------------------------------------------------------- */
 
-/* Credentials of one server are not for another one. */
+/* Credentials of one server are not for another one, nor for the same one without its TLS. */
 static bool same_server(JobParser *p, const KftpJob *remote) {
         _cleanup_free_ char *text = job_date_expand(p->job->remote, p->now, true);
         KftpUrl url = {};
@@ -140,7 +140,7 @@ static bool same_server(JobParser *p, const KftpJob *remote) {
 
         if (!text || kftp_url_parse(text, &url, NULL) < 0)
                 return true;            /* what is wrong with it is told later */
-        same = strcasecmp(url.host, remote->url.host) == 0 && (url.port == remote->url.port || !url.has_port);
+        same = strcasecmp(url.host, remote->url.host) == 0 && url.port == remote->url.port && url.implicit_tls == remote->url.implicit_tls;
         kftp_url_done(&url);
         return same;
 }
