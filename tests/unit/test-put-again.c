@@ -43,6 +43,20 @@ static void test_delivered_once(void **state) {
         assert_int_equal(result.bytes, 0);
 }
 
+/* Somebody waits for it: that it is gone when it is looked for is no fault of the server's. */
+static void test_taken_at_once(void **state) {
+        (void) state;
+        fake_server.takes_renamed = true;
+        test_write_file("a", "payment");
+        for (unsigned mlst = 0; mlst < 2; mlst++) {
+                fake_server.feat = mlst ? KFTP_FEAT_MLST : 0;
+                assert_int_equal(put("a", "ftp://h/a"), KFTP_CLASS_OK);
+                assert_int_equal(put("a", "ftp://h/of%20today%20(2).csv"), KFTP_CLASS_OK);
+                assert_int_equal(put("a", "ftp://h/gr%C3%BCn.csv"), KFTP_CLASS_OK);
+        }
+        assert_int_equal(fake_server_count(), 0);
+}
+
 /* Neither does a later call go on as if nothing was. */
 static void test_lost_reply_without_a_second_attempt(void **state) {
         (void) state;
@@ -261,6 +275,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 WITH_SERVER(test_pipe_is_only_delivered),
                 WITH_SERVER(test_delivered_once),
+                WITH_SERVER(test_taken_at_once),
                 WITH_SERVER(test_lost_reply_without_a_second_attempt),
                 WITH_SERVER(test_lost_reply_without_size),
                 WITH_SERVER(test_an_older_file_of_the_same_size),

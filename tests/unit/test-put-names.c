@@ -90,6 +90,20 @@ static void test_odd_names(void **state) {
         assert_true(kftp_put_name_is_odd("a "));
         assert_true(kftp_put_name_is_odd("caf\xc3\xa9"));
         assert_true(kftp_put_name_is_odd("a\\b"));
+        assert_true(kftp_put_name_is_odd("a b"));
+}
+
+static void test_fragile_names(void **state) {
+        (void) state;
+        assert_false(kftp_put_name_is_fragile("a b.csv"));
+        assert_false(kftp_put_name_is_fragile("gr\xc3\xbc\xc3\x9f" "e (2).csv"));
+        assert_false(kftp_put_name_is_fragile(".hidden"));
+        assert_true(kftp_put_name_is_fragile(" a"));
+        assert_true(kftp_put_name_is_fragile("a "));
+        assert_true(kftp_put_name_is_fragile("a."));
+        assert_true(kftp_put_name_is_fragile("a\\b"));
+        assert_true(kftp_put_name_is_fragile("q?x"));
+        assert_true(kftp_put_name_is_fragile("gr\xfc\xdf" "e"));
 }
 
 static void test_mlst_names(void **state) {
@@ -121,6 +135,7 @@ int main(void) {
                 cmocka_unit_test(test_keys),
                 cmocka_unit_test(test_unique_names),
                 cmocka_unit_test(test_odd_names),
+                cmocka_unit_test(test_fragile_names),
                 cmocka_unit_test(test_mlst_names),
         };
 

@@ -286,7 +286,8 @@ static int ask_name(KftpUpload *u, const char *name) {
 
 /*
  * Some servers change a name that they do not like (a space at its end, a character they do not know) and say
- * nothing. Such a file would not be found again.
+ * nothing. Such a file would not be found again. That it is not there, however, says nothing of most names: who waits for a file
+ * may have taken it at once.
  */
 static int check_name(KftpUpload *u, KftpFailure *f) {
         const char *name = kftp_remote_base(u->final);
@@ -297,7 +298,7 @@ static int check_name(KftpUpload *u, KftpFailure *f) {
                 return 0;
         r = ask_name(u, name);
         if (r < 0)
-                r = kftp_remote_size(u->connection, u->final, &size, NULL) != -ENOENT;
+                r = !kftp_put_name_is_fragile(name) || kftp_remote_size(u->connection, u->final, &size, NULL) != -ENOENT;
         if (r > 0)
                 return 0;
         return kftp_failure_set(f, KFTP_CLASS_REMOTE, -EREMOTEIO, false,

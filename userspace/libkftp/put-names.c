@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "put-names.h"
+#include "utf8.h"
 #include "util.h"
 
 #define KEY_DIGITS 16
@@ -100,6 +101,20 @@ bool kftp_put_name_is_odd(const char *name) {
         for (const char *p = name; *p; p++)
                 if (!isalnum((unsigned char) *p) && !strchr("._-+,=@%", *p))
                         return true;
+        return false;
+}
+
+bool kftp_put_name_is_fragile(const char *name) {
+        const uint8_t *p = (const uint8_t *) name, *end = p + strlen(name);
+        uint32_t c;
+
+        if (p == end || *name == ' ' || strchr(" .", name[strlen(name) - 1]) || strpbrk(name, "\\:*?\"<>|"))
+                return true;
+        for (size_t n; p < end; p += n) {
+                n = kftp_utf8_decode(p, (size_t) (end - p), &c);
+                if (n == 0)
+                        return true;
+        }
         return false;
 }
 
