@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -156,7 +157,13 @@ static int on_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         }
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
-        return r < 0 ? r : sd_bus_message_send(reply);
+        if (r >= 0)
+                r = sd_bus_message_send(reply);
+        if (n == 0 && mock.on_listed) {
+                mock_later(0, mock.on_listed);
+                mock.on_listed = NULL;
+        }
+        return r;
 }
 
 static int on_get(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -423,6 +430,8 @@ static int start_bus(void) {
         test_write_file("bus.conf", text);
         bus_process = fork();
         if (bus_process == 0) {
+                /* not longer than the test, which may crash */
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
                 dup2(p[1], STDOUT_FILENO);
                 (void) close(p[0]);
                 (void) close(p[1]);
@@ -448,7 +457,7 @@ int mock_set_up(void **state) {
 int mock_tear_down(void **state) {
         mock_stop();
         if (bus_process > 0) {
-                kill(bus_process, SIGTERM);
+                kill(bus_process, SIGKILL);
                 (void) waitpid(bus_process, NULL, 0);
         }
         bus_process = 0;

@@ -38,6 +38,7 @@ typedef struct Mock {
         const char *pause;
         /* what becomes of the run that is asked for: called in the daemon's thread once it was answered */
         void (*on_run)(const char *name, uint64_t number);
+        void (*on_listed)(void);        /* once, after all jobs were listed */
 
         /* what they find out */
         unsigned runs, cancels, retries, reloads, lists, subscriptions;

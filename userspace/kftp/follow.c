@@ -91,7 +91,7 @@ static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 static int find_owner(Follow *f, sd_bus_error *error) {
         __attribute__((cleanup(sd_bus_creds_unrefp))) sd_bus_creds *creds = NULL;
         const char *owner;
-        int r = sd_bus_get_name_creds(f->bus, BUS_NAME, 0, &creds);
+        int r = sd_bus_get_name_creds(f->bus, BUS_NAME, SD_BUS_CREDS_UNIQUE_NAME, &creds);
 
         if (r == -ENXIO)
                 return sd_bus_error_set_const(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER, NULL);
