@@ -20,6 +20,7 @@
 #include "asking.h"
 #include "fake-get.h"
 #include "fake-mirror.h"
+#include "fake-set.h"
 
 #define RECORD_END "\x1e"
 #define FIELD_END "\x1f"
@@ -123,6 +124,14 @@ void put_mirror(const Daemon *d, const char *name, const char *kind, bool upload
         put_file(d, path, text);
 }
 
+void put_set(const Daemon *d, const char *name, const char *kind, const char *extra) {
+        _cleanup_free_ char *text = NULL, *path = NULL;
+
+        assert_true(asprintf(&text, "[Source]\nURL=ftp://fake/%s/dir/\n[Target]\nPath=%s/out/\n%s", kind, d->directory, strempty(extra)) > 0);
+        assert_true(asprintf(&path, "conf/%s.job", name) > 0);
+        put_file(d, path, text);
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
         (void) st;
         (void) type;
@@ -155,6 +164,10 @@ static _Noreturn void be_daemon(const Daemon *d) {
                         .client_free = fake_client_free,
                         .get = fake_get,
                         .size = fake_size,
+                        .fetch = fake_fetch,
+                        .source_list = fake_source_list,
+                        .then_file = fake_then_file,
+                        .then_directory = fake_then_directory,
                 },
         };
         Manager *m = NULL;

@@ -32,6 +32,16 @@
  *   warn   nothing but a warning
  *   busy   the same mirror runs already
  *   flaky, no-device  as above
+ *
+ * A set's source is the test's directory source/, in which these names are special:
+ *   growing-*  is not complete yet
+ *   hold-*     is delivered once the file "go" is there; until then it can be cancelled
+ *   busy-*     may pass, and does once "go" is there
+ *   down-*     the same, as the server hangs up
+ *   bad-*      a permanent refusal
+ * It is there for any URL, but for the first part of its path:
+ *   full   the server lets nobody in, as it has too many connections
+ * Markers, beside those above: crash-before-then, crash-after-then, and then-fails.
  */
 
 #include <setjmp.h>
@@ -94,6 +104,9 @@ void put_job(const Daemon *d, const char *name, const char *kind, const char *ex
 
 /* The same for a mirror, of out/. */
 void put_mirror(const Daemon *d, const char *name, const char *kind, bool upload, const char *extra);
+
+/* The same for a set, into out/. */
+void put_set(const Daemon *d, const char *name, const char *kind, const char *extra);
 
 /* Limits what the daemon may write, as if its disk were full. */
 void daemon_fill_disk(const Daemon *d, bool full);

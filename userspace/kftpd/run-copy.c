@@ -14,9 +14,16 @@
 
 /* ---- The store ------------------------------------------------------------------------------------ */
 
+/* Not before it is needed: a source in which there is nothing may be looked at every few seconds. */
+static int need_store(Run *run) {
+        if (!run->delivered && run->listed && run->store_error >= 0)
+                run->store_error = delivered_open(ledger_delivered_fd(run->context->ledger), run->job->name, &run->delivered);
+        return run->store_error;
+}
+
 static int open_store(Run *run, KftpFailure *f) {
         const Ledger *l = run->context->ledger;
-        int r = delivered_open(ledger_delivered_fd(l), run->job->name, &run->delivered);
+        int r = need_store(run);
 
         if (r != -EBADMSG)
                 return r < 0 ? kftp_failure_set(f, KFTP_CLASS_OTHER, r, true, "%s/%s: %s", ledger_delivered_path(l), run->job->name, strerror(-r)) : 0;
@@ -42,17 +49,19 @@ static DeliveredFile of(const Run *run, const RunFile *file) {
 DeliveredState run_find_delivered(Run *run, const RunFile *file, uint64_t *ret_run) {
         const DeliveredFile key = of(run, file);
 
-        return run->delivered ? delivered_find(run->delivered, &key, ret_run) : DELIVERED_NOT;
+        return need_store(run) >= 0 && run->delivered ? delivered_find(run->delivered, &key, ret_run) : DELIVERED_NOT;
 }
 
 int run_note_delivered(Run *run, DeliveredState state, const RunFile *file, const char *sha256) {
         DeliveredFile key = of(run, file);
         int r;
 
-        if (!run->delivered)
+        if (!run->listed)
                 return 0;
         key.sha256 = sha256;
-        r = delivered_add(run->delivered, state, &key);
+        r = need_store(run);
+        if (r >= 0)
+                r = delivered_add(run->delivered, state, &key);
         if (r < 0)
                 run->error = r;
         return r;
@@ -98,6 +107,7 @@ int run_then(Run *run, const KftpThen *then, const RunFile *file, const KftpResu
                 .size = file->size != KFTP_SIZE_UNKNOWN || !result ? file->size : result->bytes,
                 .mtime = result && result->mtime != KFTP_MTIME_UNKNOWN ? result->mtime : file->mtime,
                 .mtime_precision = result && result->mtime != KFTP_MTIME_UNKNOWN ? 1 : file->mtime_precision,
+                .mtime_nsec = result ? run->sent_mtime_nsec : 0,
         };
         _cleanup_free_ char *text = NULL;
         KftpClient *client = NULL;
@@ -118,11 +128,11 @@ int run_then(Run *run, const KftpThen *then, const RunFile *file, const KftpResu
 
 /* ---- What a crash has left ------------------------------------------------------------------------ */
 
-static bool is_by_this_run(Run *run, const RunFile *file) {
+static bool is_delivered(Run *run, const RunFile *file) {
         uint64_t by = 0;
         DeliveredState state = run_find_delivered(run, file, &by);
 
-        return (state == DELIVERED_SENT || state == DELIVERED_GONE) && by == run->request.number;
+        return (state == DELIVERED_SENT || state == DELIVERED_GONE) && (by == run->request.number || asks_store(run));
 }
 
 /* 1: the file that the intent is about was delivered. The intent stays behind the delivery: what the store knows is not asked again. */
@@ -131,7 +141,7 @@ static int look_after(Run *run, const RunFile *file, KftpFailure *f) {
 
         if (e->state != LEDGER_INTENT)
                 return 0;
-        if (is_by_this_run(run, file))
+        if (is_delivered(run, file))
                 return 1;
         if (run->job->upload)
                 return run->context->calls.put_recover(run, f);
@@ -142,7 +152,7 @@ static int look_after(Run *run, const RunFile *file, KftpFailure *f) {
 static int note_recovery(Run *run, const RunFile *file) {
         LedgerEntry *e = run->entry;
 
-        if (is_by_this_run(run, file))
+        if (is_delivered(run, file))
                 return 0;
         if (run_note_delivered(run, DELIVERED_SENT, file, NULL) < 0)
                 return run->error;
@@ -226,14 +236,15 @@ static int list(Run *run, SourceListing *ret, KftpFailure *f) {
 }
 
 /* Whether nothing is there that this run could be ended with. */
-static bool is_awaited(const Run *run, const SourceListing *l) {
-        DeliveredCounts counts;
+static bool is_awaited(Run *run, const SourceListing *l) {
+        DeliveredCounts counts = {};
 
         if (l->ready > 0 || l->files.n > 0 || !source_is_awaited(run->job, run->request.trigger, l))
                 return false;
-        if (l->growing > 0)
+        if (l->growing > 0 || run->fresh)
                 return true;
-        delivered_count(run->delivered, run->request.number, &counts);  /* the rest of it has gone meanwhile */
+        if (need_store(run) >= 0)       /* the rest of it may have gone meanwhile */
+                delivered_count(run->delivered, run->request.number, &counts);
         return counts.sent + counts.failed == 0;
 }
 
@@ -252,7 +263,8 @@ static void copy_listed(Run *run) {
         SourceListing listing = {};
         KftpFailure f = {};
 
-        if (open_store(run, &f) < 0)
+        run->listed = true;
+        if (run->entry->state == LEDGER_INTENT && open_store(run, &f) < 0)
                 run_fail(run, &f, f.transient);
         else if (!recover(run))
                 ;
@@ -260,6 +272,8 @@ static void copy_listed(Run *run) {
                 run_fail(run, &f, run_may_pass(&f));
         else if (is_awaited(run, &listing))
                 run_wait(run, listing.missing, listing.delay_usec);
+        else if (open_store(run, &f) < 0)
+                run_fail(run, &f, f.transient);
         else
                 go_on(run, &listing);
         run->delivered = delivered_free(run->delivered);

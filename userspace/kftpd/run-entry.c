@@ -4,6 +4,7 @@
  * follows. What an earlier run has left there is settled first.
  */
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/random.h>
@@ -73,18 +74,64 @@ static bool is_of_run(const LedgerEntry *e, const Run *run) {
                 (e->number == run->request.number || (e->number == 0 && !ledger_entry_is_settled(e)));
 }
 
+/* As it is written in the job's file, if it says all there. Allocated; NULL without memory. */
+static char *remote_of(const KftpJob *job) {
+        const KftpUrl *u = &job->url;
+        bool bare = !strchr(u->host, ':');
+        const char *path = u->path;
+        char *text = NULL;
+        size_t n;
+        FILE *f;
+
+        if (!job->dated && job->remote && strstr(job->remote, "://"))
+                return strdup(job->remote);
+        f = open_memstream(&text, &n);
+        if (!f)
+                return NULL;
+        fprintf(f, "%s://%s%s%s", u->implicit_tls ? "ftps" : "ftp", bare ? "" : "[", u->host, bare ? "" : "]");
+        if (u->has_port)
+                fprintf(f, ":%u", u->port);
+        fputs(path[0] == '/' ? "/%2F" : "/", f);
+        for (path += path[0] == '/'; *path; path++)
+                fprintf(f, isalnum((unsigned char) *path) || strchr("-._~/", *path) ? "%c" : "%%%02X", (unsigned char) *path);
+        if (fclose(f) == 0)
+                return text;
+        free(text);
+        return NULL;
+}
+
+/* Whether a file of the set that an earlier run was to send was sent, only the server knows: this run asks it. */
+static void inherit_intent(LedgerEntry *e, LedgerEntry *earlier) {
+        if (!earlier->upload || !earlier->set || earlier->state != LEDGER_INTENT || !streq(strempty(earlier->remote), strempty(e->remote)))
+                return;
+        e->state = LEDGER_INTENT;
+        e->item = STEAL_PTR(earlier->item);
+        e->temporary = STEAL_PTR(earlier->temporary);
+        e->final = STEAL_PTR(earlier->final);
+        e->item_size = earlier->item_size;
+        e->item_mtime = earlier->item_mtime;
+        e->item_precision = earlier->item_precision;
+        e->bytes = earlier->bytes;
+        e->mtime = earlier->mtime;
+        e->twin = earlier->twin;
+        e->twin_mtime = earlier->twin_mtime;
+}
+
 /* A run begins; of the one before it is kept when the job ended well last. */
 static int new_entry(Run *run) {
-        uint64_t succeeded = run->entry ? run->entry->succeeded_usec : 0;
+        _cleanup_free_ char *remote = remote_of(run->job);
+        LedgerEntry *earlier = run->entry;
 
-        if (run->entry)
-                settle_earlier(run, run->entry);
-        ledger_entry_free(run->entry);
-        run->entry = ledger_entry_new(run->job->name, run->job->revision, run->job->remote);
-        if (!run->entry)
-                return -ENOMEM;
-        run->entry->succeeded_usec = succeeded;
-        return 0;
+        run->fresh = true;
+        if (earlier)
+                settle_earlier(run, earlier);
+        run->entry = ledger_entry_new(run->job->name, run->job->revision, remote);
+        if (run->entry && earlier) {
+                run->entry->succeeded_usec = earlier->succeeded_usec;
+                inherit_intent(run->entry, earlier);
+        }
+        ledger_entry_free(earlier);
+        return run->entry ? 0 : -ENOMEM;
 }
 
 int run_load_entry(Run *run) {
@@ -98,6 +145,8 @@ int run_load_entry(Run *run) {
         r = run->entry && is_of_run(run->entry, run) ? 0 : new_entry(run);
         if (r < 0)
                 return r;
+        if (run->entry->state == LEDGER_INTERRUPTED && run->entry->transferred + run->entry->failed == 0)
+                run->fresh = true;
         run->entry->number = run->request.number;
         run->entry->trigger = run->request.trigger;
         run->entry->again = run->request.again;

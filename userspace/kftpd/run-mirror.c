@@ -77,10 +77,11 @@ void run_mirror(Run *run) {
 
         r = run->context->calls.mirror(&job->url, job->path, &options, &mirror, &result);
         note_result(run->entry, &result);
-        if (r >= 0) {
+        if (r < 0)
+                run_fail(run, &result.failure, may_pass(&m, &result.failure));
+        else if (!run_is_short(run, result.files > 0, run->entry->transferred)) {
                 run->entry->state = LEDGER_DONE;
                 run->entry->class = KFTP_CLASS_OK;
-        } else
-                run_fail(run, &result.failure, may_pass(&m, &result.failure));
+        }
         kftp_mirror_result_done(&result);
 }

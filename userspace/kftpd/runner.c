@@ -132,39 +132,40 @@ static bool target_is_good(Run *run) {
         return !run->text;
 }
 
-/* Puts the date of the run into the job: the same at each attempt. */
-static bool set_date(Run *run) {
+static int set_date(Run *run, KftpFailure *f) {
         _cleanup_free_ char *reason = NULL;
-        KftpFailure f = {};
         int r;
 
         if (!run->job->dated)
-                return true;
+                return 0;
         r = kftp_job_set_date(run->job, (int64_t) (run->request.number / USEC_PER_SEC), &reason);
-        if (r >= 0)
-                return true;
-        (void) kftp_failure_set(&f, r == -ENOMEM ? KFTP_CLASS_OTHER : KFTP_CLASS_USAGE, r, r == -ENOMEM, "%s", reason ?: strerror(-r));
-        run_fail(run, &f, f.transient);
-        kftp_failure_done(&f);
-        return false;
+        if (r == -ENOMEM)
+                return kftp_failure_set(f, KFTP_CLASS_OTHER, r, true, "not enough memory");
+        return r < 0 ? kftp_failure_set(f, KFTP_CLASS_USAGE, r, false, "%s", reason ?: strerror(-r)) : 0;
 }
 
 static void script(Run *run) {
+        KftpFailure f = {};
+        /* The date is that of the run: the same at each attempt. */
+        int r = set_date(run, &f);
+
         run->error = run_load_entry(run);
         if (run->error < 0) {
                 run->outcome = RUN_NO_STATE;
+                kftp_failure_done(&f);
                 return;
         }
 
         (void) ledger_entry_recover(run->entry);
-        if (!run_is_concluded(run->entry) && set_date(run)) {
-                if (!target_is_good(run))
-                        return;
+        if (!run_is_concluded(run->entry) && r < 0)
+                run_fail(run, &f, f.transient);
+        else if (!run_is_concluded(run->entry) && target_is_good(run)) {
                 run->outcome = RUN_CONCLUDED;
                 transfer(run);
         }
         if (run_is_concluded(run->entry))
                 conclude(run);
+        kftp_failure_done(&f);
 }
 
 static void *thread_main(void *userdata) {

@@ -113,7 +113,11 @@ struct Run {
         /* ---- of the run's thread ---- */
         KftpSecret secret;
         KftpClient *client;             /* NULL: there is none yet */
-        struct Delivered *delivered;    /* NULL: it is not asked */
+        struct Delivered *delivered;    /* the store; NULL: it has not been needed yet */
+        int store_error;                /* negative errno: why it cannot be read */
+        bool listed;                    /* the source is looked at first, and the store knows what was delivered */
+        bool fresh;                     /* this run has not come to anything before */
+        int64_t sent_mtime_nsec;        /* of the file here that was sent last; 0: not known */
         const RunFile *file;            /* under way */
         uint64_t unchanged;             /* delivered by earlier runs */
         uint64_t settled_bytes;         /* of the files of this run that are done */
