@@ -202,11 +202,15 @@ static int set_mode(const char *path, uint32_t mode) {
         return fchmod(fd, mode & 0777) < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-static int note_item(LedgerEntry *e, const RunFile *file, const KftpIntent *i) {
+/* As the listing has it, by which the store knows it; without one it is as the server says. */
+static int note_item(Run *run, const KftpIntent *i) {
+        const RunFile *file = run->file;
+        LedgerEntry *e = run->entry;
+
         run_set_string(&e->item, file ? file->name : NULL);
-        e->item_size = file ? file->size : i->size;
-        e->item_mtime = file ? file->mtime : i->mtime;
-        e->item_precision = file ? file->mtime_precision : 1;
+        e->item_size = file && run->listed ? file->size : i->size;
+        e->item_mtime = file && run->listed ? file->mtime : i->mtime;
+        e->item_precision = file && run->listed ? file->mtime_precision : 1;
         return file && !e->item ? -ENOMEM : 0;
 }
 
@@ -223,7 +227,7 @@ int run_note_intent(void *userdata, const KftpIntent *i) {
         }
         run_set_string(&e->temporary, i->temporary);
         run_set_string(&e->final, i->final);
-        if (!e->temporary || !e->final || note_item(e, run->file, i) < 0)
+        if (!e->temporary || !e->final || note_item(run, i) < 0)
                 return -ENOMEM;
         e->directory_inode = job->upload ? 0 : ledger_directory_inode(i->temporary);
         e->bytes = i->size;

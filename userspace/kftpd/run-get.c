@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <syslog.h>
 
+#include "catalog-ids.h"
 #include "failure.h"
 #include "mirror-names.h"
 #include "names.h"
@@ -162,5 +164,11 @@ int run_get_file(Run *run, const RunFile *file, KftpResult *ret) {
         if (fd < 0)
                 return fd;
         r = get_in(run, file, fd, directory, ret);
-        return r;
+        if (r >= 0 || !ret->complete)
+                return r;
+        /* It has its name, if not the permissions that it should have: it is delivered, whatever is said of that. */
+        report_event(&run->context->report, LOG_WARNING, KFTP_MESSAGE_RUN_WARNING, run->job->name, ret->failure.error, "%s: %s", run->job->name,
+                     strempty(ret->failure.text));
+        kftp_failure_done(&ret->failure);
+        return 0;
 }

@@ -124,8 +124,8 @@ static bool ends_attempt(Set *s, const KftpFailure *f) {
 
         if (run_was_stopped(run, f) || run_is_refused(run, f))
                 return true;
-        /* whether it was sent has to be found out before anything else is */
-        if (run->job->upload && run->entry->state == LEDGER_INTENT)
+        /* whether it has got its name has to be found out before anything else is sent */
+        if (run->job->upload && run->entry->state == LEDGER_INTENT && run_may_pass(f))
                 return true;
         if (!is_of_session(f)) {
                 s->in_a_row = 0;

@@ -127,6 +127,10 @@ static char *check_here(const KftpJob *job) {
 }
 
 static bool target_is_good(Run *run) {
+        const KftpJob *job = run->job;
+
+        if (job->dated && !job->upload)       /* it is another directory each day */
+                target_make(job->path, job->mirror || job->set);
         run->text = check_here(run->job);
         run->outcome = run->text ? RUN_NO_TARGET : RUN_TARGET_GOOD;
         return !run->text;

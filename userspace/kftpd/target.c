@@ -156,6 +156,29 @@ char *target_check_tree(const char *path) {
         return complain(path, why);
 }
 
+/* It is there after a power cut, too: what is put into it is to be. */
+static int make_one(const char *directory) {
+        _cleanup_free_ char *parent = tree_directory(directory, true);
+        _cleanup_close_ int fd = parent ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+        if (fd < 0 || mkdir(directory, 0755) < 0)
+                return errno == EEXIST ? 0 : -1;
+        return fsync(fd);
+}
+
+void target_make(const char *path, bool tree) {
+        _cleanup_free_ char *directory = tree ? tree_directory(path, false) : target_directory(path);
+
+        for (char *p = directory ? strchr(directory + 1, '/') : NULL; p; p = strchr(p + 1, '/')) {
+                *p = '\0';
+                if (access(directory, F_OK) < 0 && make_one(directory) < 0)
+                        return;
+                *p = '/';
+        }
+        if (directory && access(directory, F_OK) < 0)
+                (void) make_one(directory);
+}
+
 char *source_check(const char *path, bool removing) {
         _cleanup_free_ char *directory = tree_directory(path, false), *why = NULL;
         int error;

@@ -12,5 +12,7 @@
 char *target_check(const char *path);
 /* The target of a mirror: a directory that can be read and written, or made. */
 char *target_check_tree(const char *path);
+/* Makes what is missing of the directory that a file at path goes to, or of path itself if it is a tree; what cannot be made the check tells. */
+void target_make(const char *path, bool tree);
 /* The source of a mirror: a directory that can be read; removing: what has been sent is to be removed. */
 char *source_check(const char *path, bool removing);
