@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <syslog.h>
 
+#include "arrival.h"
 #include "catalog-ids.h"
 #include "queue.h"
 #include "source-looks.h"
@@ -93,6 +94,7 @@ static void drop(Manager *m, Job *j) {
         j->revision[0] = '\0';
         free(STEAL_PTR(j->complaint));
         free(STEAL_PTR(j->waited));
+        arrival_forget(j);
 }
 
 void job_forget(Manager *m, Job *j) {
@@ -100,6 +102,7 @@ void job_forget(Manager *m, Job *j) {
         ledger_entry_free(j->entry);
         free(j->complaint);
         free(j->waited);
+        arrival_forget(j);
         leave_server(m, j);
         sd_event_source_disable_unref(j->deadline_timer);
 }

@@ -53,6 +53,10 @@ typedef struct Job {
         char *complaint;                /* what is wrong with its target, as it was reported last, or what it waits for */
         char *waited;                   /* what it waited for, as it was reported last */
         uint64_t arrival;               /* the order of the queue */
+        sd_event_source *source_watch;  /* while it waits for its source here: see arrival.h */
+        dev_t source_device;            /* the directory that is watched */
+        ino_t source_inode;
+        bool source_stirred;            /* something has happened there since the last look began */
 
         /* The run that is queued, waiting or under way. */
         uint64_t number;                /* see runner.h; 0: there is none */

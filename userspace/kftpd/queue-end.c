@@ -6,6 +6,7 @@
 
 #include <syslog.h>
 
+#include "arrival.h"
 #include "catalog-ids.h"
 #include "queue.h"
 #include "units.h"
@@ -113,7 +114,7 @@ static void watch_on(Manager *m, Job *j, Run *run) {
 
         j->definition = STEAL_PTR(run->job);
         job_number(m, j, RUN_WATCH, false);
-        job_wait(m, j, JOB_WAITING, delay);
+        job_wait(m, j, JOB_WAITING, arrival_await(m, j, -1, delay));
 }
 
 static void end_concluded(Manager *m, Job *j, Run *run) {
@@ -125,8 +126,10 @@ static void end_concluded(Manager *m, Job *j, Run *run) {
                 job_set_state(m, j, j->withdrawn);
         else if (j->watch && !j->by_hand)
                 watch_on(m, j, run);
-        else
+        else {
+                arrival_forget(j);
                 job_set_state(m, j, rest_of(j));
+        }
 }
 
 /* ---- Runs that are to go on ----------------------------------------------------------------------- */
@@ -152,7 +155,7 @@ static void reject(Manager *m, Job *j, Run *run) {
 
 /* Looks that find nothing come every few seconds: what is missing is said when that is news. */
 static void wait_for_source(Manager *m, Job *j, Run *run) {
-        job_wait(m, j, JOB_WAITING, run->delay_usec);
+        job_wait(m, j, JOB_WAITING, arrival_await(m, j, run->source_fd, run->delay_usec));
         if (!j->waited || !streq(j->waited, strempty(run->text))) {
                 report_event(&m->context.report, LOG_INFO, KFTP_MESSAGE_JOB_WAITS, j->name, 0, "%s: waits: %s", j->name,
                              strempty(run->text));
@@ -179,6 +182,7 @@ static void go_on(Manager *m, Job *j, Run *run) {
                 return;
         case RUN_PUT_OFF:
                 j->begun = true;
+                arrival_forget(j);
                 job_wait(m, j, JOB_WAITING, run->delay_usec);
                 j->complaint = STEAL_PTR(run->text);
                 return;

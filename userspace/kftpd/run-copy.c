@@ -227,7 +227,13 @@ static bool recover(Run *run) {
 /* ---- The source ----------------------------------------------------------------------------------- */
 
 static int list(Run *run, SourceListing *ret, KftpFailure *f) {
-        SourceQuery query = { .job = run->job, .looks = run->context->looks, .is_settled = is_settled, .userdata = run };
+        SourceQuery query = {
+                .job = run->job,
+                .looks = run->context->looks,
+                .is_settled = is_settled,
+                .userdata = run,
+                .ret_directory = &run->source_fd,
+        };
         int r = run->job->upload ? 0 : run_client(run, &query.client, f);
 
         run->unchanged = 0;

@@ -191,6 +191,7 @@ static int start(const RunContext *context, const RunRequest *request, KftpJob *
 
         if (!run)
                 return -ENOMEM;
+        run->source_fd = -1;
         run->context = context;
         run->userdata = userdata;
         run->check_only = !request;
@@ -250,6 +251,7 @@ Run *run_free(Run *run) {
         (void) pthread_mutex_destroy(&run->lock);
         free(run->progress.name);
         free(run->text);
+        safe_close(run->source_fd);
         free(run);
         return NULL;
 }

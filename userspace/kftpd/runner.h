@@ -109,6 +109,7 @@ struct Run {
         uint64_t delay_usec;
         int error;                      /* of the ledger, or the device: negative errno */
         char *text;                     /* what is wrong with the device, or the target; what is waited for */
+        int source_fd;                  /* RUN_NOT_READY: the directory in which something has to happen first; -1: none */
 
         /* ---- of the run's thread ---- */
         KftpSecret secret;

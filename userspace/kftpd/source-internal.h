@@ -12,6 +12,7 @@ typedef struct SourceCollector {
         SourceListing *listing;
         int64_t now;
         char *directory;
+        int directory_fd;               /* of a source here, if it is there; else -1 */
         char *name;                     /* of a single file; NULL: all of them */
         char *marker_head;              /* of markers for each file: what stands before and behind the file's name */
         char *marker_tail;

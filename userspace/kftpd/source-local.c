@@ -78,16 +78,16 @@ static int add_one(SourceCollector *c, int directory_fd, KftpFailure *f) {
 }
 
 int source_list_local(SourceCollector *c, KftpFailure *f) {
-        _cleanup_close_ int fd = open(c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         int r;
 
-        if (fd < 0 && (errno == ENOENT || (errno == ENOTDIR && c->name))) {
+        c->directory_fd = open(c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (c->directory_fd < 0 && (errno == ENOENT || (errno == ENOTDIR && c->name))) {
                 c->listing->absent = true;
                 return 0;
         }
-        if (fd < 0)
+        if (c->directory_fd < 0)
                 return kftp_failure_local(f, -errno, "%s", c->directory);
         *f = (KftpFailure) {};
-        r = c->name ? add_one(c, fd, f) : add_all(c, fd);
+        r = c->name ? add_one(c, c->directory_fd, f) : add_all(c, c->directory_fd);
         return r < 0 && !f->text ? kftp_failure_local(f, r, "cannot read the directory %s", c->directory) : MIN2(r, 0);
 }

@@ -311,6 +311,7 @@ static int begin(SourceCollector *c) {
 }
 
 static void collector_done(SourceCollector *c) {
+        safe_close(c->directory_fd);
         free(c->directory);
         free(c->name);
         free(c->marker_head);
@@ -325,6 +326,7 @@ int source_list(const SourceQuery *query, SourceListing *ret, KftpFailure *f) {
                 .query = query,
                 .job = query->job,
                 .listing = ret,
+                .directory_fd = -1,
                 .now = query->now != 0 ? query->now : (int64_t) time(NULL),
         };
         uint64_t now = query->monotonic_usec > 0 ? query->monotonic_usec : now_usec();
@@ -344,6 +346,10 @@ int source_list(const SourceQuery *query, SourceListing *ret, KftpFailure *f) {
         if (ret->ready == 0 || ret->growing > 0)
                 tell_missing(&c, &waits);
         ret->delay_usec = delay(query->job, ret, waits.first, now);
+        if (query->ret_directory && ret->ready + ret->growing == 0) {
+                safe_close(*query->ret_directory);
+                *query->ret_directory = STEAL_FD(c.directory_fd);
+        }
         return 0;
 }
 

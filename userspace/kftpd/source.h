@@ -28,6 +28,9 @@ typedef struct SourceQuery {
          * again; NULL: none. Such a file needs neither marker nor a second look. */
         bool (*is_settled)(void *userdata, const MirrorEntry *e);
         void *userdata;
+        /* Where nothing is ready or growing in a source here, its directory, for the caller to close: until something happens there
+         * it need not be looked at again. NULL: not wanted. */
+        int *ret_directory;
 } SourceQuery;
 
 typedef struct SourceListing {
