@@ -151,9 +151,8 @@ static int chown_all(const Daemon *d) {
 }
 
 static _Noreturn void be_daemon(const Daemon *d) {
-        _cleanup_free_ char *config = strdup(daemon_path(d, "conf")), *state = strdup(daemon_path(d, "state"));
+        _cleanup_free_ char *config = NULL, *state = strdup(daemon_path(d, "state"));
         ManagerOptions options = {
-                .config_directories = config,
                 .state_directory = state,
                 .max_running = d->max_running,
                 .pause_usec = PAUSE_USEC,
@@ -173,6 +172,10 @@ static _Noreturn void be_daemon(const Daemon *d) {
         Manager *m = NULL;
         int r = -1;
 
+        if (asprintf(&config, "%s/conf:%s/run:%s/lib", d->directory, d->directory, d->directory) < 0)
+                _exit(CHILD_FAILED);
+        options.config_directories = config;
+        watch_drop_ins_max = d->drop_in_watches;
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void) signal(SIGXFSZ, SIG_IGN);
         if (d->unprivileged && (chown_all(d) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0))
@@ -373,12 +376,13 @@ unsigned long long daemon_field(const Daemon *d, const char *a, const char *fiel
 /* ---- Life ----------------------------------------------------------------------------------------- */
 
 int daemon_setup(void **state) {
-        static const char *const directories[] = { "conf", "state", "out" };
+        static const char *const directories[] = { "conf", "run", "lib", "state", "out" };
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         Daemon *d = calloc(1, sizeof(*d));
 
         strcpy(d->directory, "/tmp/test-kftpd-XXXXXX");
         d->max_running = 4;
+        d->drop_in_watches = 100;
         if (!mkdtemp(d->directory) || pipe2(d->records_fd, O_CLOEXEC) < 0)
                 return -1;
         (void) fcntl(d->records_fd[0], F_SETFL, O_NONBLOCK);

@@ -60,6 +60,7 @@ typedef struct Daemon {
         unsigned max_running;
         bool watchdog;
         bool unprivileged;              /* runs as nobody: needs root to begin with */
+        unsigned drop_in_watches;       /* how many directories of drop-ins it may watch */
         int records_fd[2];
         int notify_fd;
         char *records;
@@ -99,7 +100,9 @@ void daemon_await_gone(const Daemon *d, const char *path);
 /* The text of a file of the directory, or NULL. Allocated. */
 char *get_file(const Daemon *d, const char *path);
 
-/* Drops conf/NAME.job: the double's kind of transfer, into out/; extra is appended. */
+/* Directories of job files are conf, run and lib, of which the first one overrides the others.
+ *
+ * Drops conf/NAME.job: the double's kind of transfer, into out/; extra is appended. */
 void put_job(const Daemon *d, const char *name, const char *kind, const char *extra);
 
 /* The same for a mirror, of out/. */

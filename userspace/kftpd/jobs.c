@@ -103,13 +103,27 @@ void job_remove(Manager *m, Job *j) {
         job_free(m, j);
 }
 
-static void take_result(Manager *m, Job *j, int result, KftpJob *definition) {
+/* The first error, for whoever asks what is wrong with the job. */
+static char *first_error(const Diagnoses *said) {
+        for (size_t i = 0; i < said->n; i++)
+                if (said->items[i].error) {
+                        _cleanup_free_ char *text = kftp_diagnosis_format(said->items + i);
+
+                        return text ? kftp_escape(text, strlen(text)) : NULL;
+                }
+        return NULL;
+}
+
+static void take_result(Manager *m, Job *j, int result, KftpJob *definition, const Diagnoses *said) {
         if (result >= 0)
                 job_accept(m, j, definition);
         else if (result == -ERFKILL)
                 job_withdraw(m, j, JOB_MASKED, "its file was masked");
-        else if (result == -EBADMSG)
+        else if (result == -EBADMSG) {
                 job_withdraw(m, j, JOB_REJECTED, "its file was changed and has an error");
+                free(j->complaint);
+                j->complaint = first_error(said);
+        }
 }
 
 void job_look(Manager *m, const KftpJobDirectories *directories, const char *name, bool forced) {
@@ -136,5 +150,5 @@ void job_look(Manager *m, const KftpJobDirectories *directories, const char *nam
         free(j->remote);
         j->remote = STEAL_PTR(origin.remote);
         tell(m, j, &origin, &said, forced);
-        take_result(m, j, r, definition);
+        take_result(m, j, r, definition, &said);
 }

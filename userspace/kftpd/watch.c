@@ -23,12 +23,13 @@
 #define MISSING_USEC (2 * USEC_PER_SEC)         /* between looks for a missing directory */
 #define UNWATCHED_USEC (30 * USEC_PER_SEC)      /* between looks into one that there is no watch for */
 #define NAMES_MAX 4096U                         /* more than that at once: look at everything */
-#define DROP_INS_MAX 4096U                      /* directories of them; the kernel keeps an inode in memory for each watch */
 #define EVENTS                                                                                          \
         (IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE |  \
          IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 #define LOST (IN_IGNORED | IN_UNMOUNT | IN_DELETE_SELF | IN_MOVE_SELF)
 #define GONE (IN_MOVED_FROM | IN_DELETE)
+
+unsigned watch_drop_ins_max = 4096;     /* directories of them: the kernel keeps an inode in memory for each watch */
 
 typedef struct Place Place;
 
@@ -175,7 +176,7 @@ static bool attach_drop_ins(DropIns *d) {
         Watch *w = d->place->watch;
         int r;
 
-        if (w->drop_ins >= DROP_INS_MAX)
+        if (w->drop_ins >= watch_drop_ins_max)
                 return true;
         if (asprintf(&path, "%s/%s" KFTP_JOB_DROP_IN_DIRECTORY_SUFFIX, d->place->path, d->name) < 0) {
                 path = NULL;

@@ -20,6 +20,9 @@ typedef struct WatchChanges {
 typedef struct Watch Watch;
 typedef void (*watch_handler_t)(void *userdata, const WatchChanges *changes);
 
+/* So many directories of drop-ins are watched; changed by tests only. */
+extern unsigned watch_drop_ins_max;
+
 /* paths are separated by colons. */
 int watch_new(sd_event *event, const char *paths, watch_handler_t handler, void *userdata, Watch **ret);
 Watch *watch_free(Watch *w);
