@@ -49,6 +49,7 @@ static const Verb verbs[] = {
         { "watch",   GROUP_JOBS,      VERB_WATCH,   "[NAME...]",     "Follow what the jobs do",                            verb_watch   },
         { "history", GROUP_JOBS,      VERB_HISTORY, "[NAME...]",     "List the runs there were, from the journal",         verb_history },
         { "reload",  GROUP_JOBS,      VERB_RELOAD,  "",              "Read all job files again",                           verb_reload  },
+        { "verify",  GROUP_JOBS,      VERB_VERIFY,  "[FILE|NAME...]", "Find what is wrong in job files",                  verb_verify  },
         { "doctor",  GROUP_MACHINE,   0,            "",              "Find out why kftp cannot work here, and what to do", verb_doctor  },
 };
 

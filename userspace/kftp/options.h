@@ -121,6 +121,8 @@ typedef struct Arguments {
         const char *result;             /* NULL: any */
         const char *journal_directory;  /* instead of this machine's journal */
         const char *journal_file;
+        bool strict;                    /* warnings are errors */
+        const char *config_directories; /* of job files; NULL: those of the daemon */
 } Arguments;
 
 /* argv[0] is the verb. -EINVAL: *error gets an allocated sentence. To be freed otherwise. */

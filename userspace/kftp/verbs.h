@@ -20,6 +20,7 @@ int verb_retry(int argc, char **argv);
 int verb_watch(int argc, char **argv);
 int verb_history(int argc, char **argv);
 int verb_reload(int argc, char **argv);
+int verb_verify(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 
 /* "kftp: TEXT", and where to read on; returns KFTP_CLASS_USAGE. */
