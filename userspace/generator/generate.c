@@ -20,8 +20,6 @@
 #define KFTP_UNIT_DIRECTORY "/usr/lib/systemd/system"
 #endif
 
-const char *const generate_directories[] = { "/etc/kftp.d", "/run/kftp.d", "/usr/lib/kftp.d", NULL };
-
 static void _printf_(2, 3) say(const Generator *g, const char *format, ...) {
         _cleanup_free_ char *line = NULL;
         va_list ap;
@@ -156,32 +154,20 @@ static int load_all(Generator *g, const KftpJobDirectories *d, const KftpJobList
         return 0;
 }
 
-/* The directories as one string; NULL without memory. */
-static char *join(const char *const *directories) {
-        char *all = strdup("");
-
-        for (; *directories && all; directories++) {
-                char *more;
-
-                if (asprintf(&more, "%s%s%s", all, *all ? ":" : "", *directories) < 0)
-                        more = NULL;
-                free(all);
-                all = more;
-        }
-        return all;
-}
-
 int generate(Generator *g) {
         _cleanup_(kftp_job_directories_done) KftpJobDirectories directories = {};
         _cleanup_(kftp_job_list_done) KftpJobList list = {};
-        _cleanup_free_ char *paths = join(g->directories);
         const char *path;
-        int r = paths ? kftp_job_directories_open(paths, &directories) : -ENOMEM;
+        int r, k;
 
+        r = kftp_job_directories_open(g->directories, &directories);
         if (r < 0)
                 return r;
         r = kftp_job_list_collect(&list, &directories, &path);
-        if (r < 0 && r != -ENOENT)
+        if (r == -ENOENT)
+                r = 0;
+        if (r < 0)
                 say(g, "%s: %s", path, strerror(-r));
-        return load_all(g, &directories, &list);
+        k = load_all(g, &directories, &list);
+        return k < 0 ? k : r;
 }

@@ -11,15 +11,12 @@
 
 typedef struct Generator {
         int dir_fd;                     /* where the units are written */
-        const char *const *directories; /* of job files, the most important first; ends with NULL */
+        const char *directories;        /* of job files, as in job-load.h */
         uint64_t until;                 /* CLOCK_MONOTONIC in microseconds: what is not done by then is left out, and told */
         void (*say)(const char *line);
         bool explain;                   /* why a job is rejected; otherwise that is left to kftpd */
         unsigned units;                 /* written */
 } Generator;
 
-/* 0, or -errno if nothing could be done at all. */
+/* 0, or -errno if there may be jobs that were not looked at; those that could be have their units all the same. */
 int generate(Generator *g);
-
-/* The directories of this system. */
-extern const char *const generate_directories[];

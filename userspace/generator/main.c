@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "generate.h"
+#include "job-load.h"
 #include "util.h"
 
 #define SECONDS_MAX 20U                 /* for all jobs */
@@ -52,7 +53,7 @@ static void bound(void) {
 
 int main(int argc, char *argv[]) {
         Generator g = {
-                .directories = generate_directories,
+                .directories = KFTP_JOB_DIRECTORIES,
                 .until = now_usec() + SECONDS_MAX * USEC_PER_SEC,
                 .say = say,
                 .explain = true,

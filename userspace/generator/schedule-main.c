@@ -10,7 +10,7 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
-#include "generate.h"
+#include "job-load.h"
 #include "schedule.h"
 #include "util.h"
 
@@ -24,11 +24,14 @@ static void say(const char *line) {
         fprintf(stderr, "%s\n", line);
 }
 
-static int watch(const char *const *directories) {
+static int watch(const char *paths) {
+        _cleanup_(kftp_job_directories_done) KftpJobDirectories d = {};
         int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 
-        for (; fd >= 0 && *directories; directories++)
-                (void) inotify_add_watch(fd, *directories, IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVE | IN_ATTRIB | IN_ONLYDIR);
+        if (fd < 0 || kftp_job_directories_open(paths, &d) < 0)
+                return fd;
+        for (size_t i = 0; i < d.n; i++)
+                (void) inotify_add_watch(fd, d.items[i].path, IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVE | IN_ATTRIB | IN_ONLYDIR);
         return fd;
 }
 
@@ -53,7 +56,7 @@ static void wait_quiet(int fd) {
 int main(void) {
         const char *runtime = getenv("RUNTIME_DIRECTORY");
         const Schedule schedule = {
-                .directories = generate_directories,
+                .directories = KFTP_JOB_DIRECTORIES,
                 .generated = "/run/systemd/generator",
                 .runtime = runtime && *runtime == '/' ? runtime : RUNTIME_DIRECTORY,
                 .stamps = "/var/lib/systemd/timers",

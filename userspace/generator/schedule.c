@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 
 #include "generate.h"
-#include "job.h"
+#include "job-load.h"
 #include "schedule.h"
 #include "unit-set.h"
 #include "util.h"
@@ -109,20 +109,24 @@ static int find_new(const UnitSet *wanted, const UnitSet *known, Names *ret) {
         return r;
 }
 
-static bool has_job_file(const Schedule *s, const char *name) {
-        char path[PATH_MAX];
+static bool has_job_file(const KftpJobDirectories *d, const char *name) {
+        char filename[NAME_MAX + 1];
+        int n = snprintf(filename, sizeof(filename), "%s" KFTP_JOB_SUFFIX, name);
 
-        for (const char *const *d = s->directories; *d; d++) {
-                int n = snprintf(path, sizeof(path), "%s/%s" KFTP_JOB_SUFFIX, *d, name);
-
-                if (n > 0 && (size_t) n < sizeof(path) && faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) >= 0)
+        if (n < 0 || (size_t) n >= sizeof(filename))
+                return false;
+        for (size_t i = 0; i < d->n; i++)
+                if (d->items[i].fd >= 0 && faccessat(d->items[i].fd, filename, F_OK, AT_SYMLINK_NOFOLLOW) >= 0)
                         return true;
-        }
         return false;
 }
 
 /* A job that is removed is forgotten: put there again later, it has missed nothing. */
 static void forget_timers(const Schedule *s, const Names *gone) {
+        _cleanup_(kftp_job_directories_done) KftpJobDirectories directories = {};
+
+        if (kftp_job_directories_open(s->directories, &directories) < 0)
+                return;
         for (size_t i = 0; i < gone->n; i++) {
                 const char *instance = strchr(gone->items[i], '@'), *suffix = strstr(gone->items[i], ".timer");
                 _cleanup_free_ char *name = NULL, *stamp = NULL;
@@ -135,7 +139,7 @@ static void forget_timers(const Schedule *s, const Names *gone) {
                         continue;
                 }
                 name[strlen(name) - strlen(".timer")] = '\0';
-                if (!has_job_file(s, name))
+                if (!has_job_file(&directories, name))
                         (void) unlink(stamp);
         }
 }

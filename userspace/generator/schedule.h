@@ -8,7 +8,7 @@
  */
 
 typedef struct Schedule {
-        const char *const *directories; /* of job files */
+        const char *directories;        /* of job files, as in job-load.h */
         const char *generated;          /* where systemd has the units from */
         const char *runtime;            /* a directory of our own, which stays until the next boot */
         const char *stamps;             /* by which systemd knows what a persistent timer has missed */
