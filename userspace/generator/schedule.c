@@ -34,12 +34,25 @@ static int _printf_(3, 4) fail(const Schedule *s, int r, const char *format, ...
 
 /* ---- systemctl ------------------------------------------------------------------------------------ */
 
-/* What goes wrong it says itself. */
-static int call(const Schedule *s, const char *const *argv) {
+static int spawn(const char *const *argv, bool quiet, pid_t *ret) {
+        posix_spawn_file_actions_t actions;
+        int r;
+
+        r = posix_spawn_file_actions_init(&actions);
+        if (r == 0 && quiet)
+                r = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+        if (r == 0)
+                r = posix_spawnp(ret, argv[0], &actions, NULL, (char *const *) argv, environ);
+        (void) posix_spawn_file_actions_destroy(&actions);
+        return r;
+}
+
+/* What goes wrong it says itself, unless it is to be quiet. */
+static int call(const Schedule *s, const char *const *argv, bool quiet) {
         int status, r;
         pid_t pid;
 
-        r = posix_spawnp(&pid, argv[0], NULL, NULL, (char *const *) argv, environ);
+        r = spawn(argv, quiet, &pid);
         if (r != 0)
                 return fail(s, -r, "%s cannot be run: %s", argv[0], strerror(r));
         while (waitpid(pid, &status, 0) < 0)
@@ -49,7 +62,7 @@ static int call(const Schedule *s, const char *const *argv) {
 }
 
 static int reload(const Schedule *s) {
-        int r = call(s, (const char *const []) { s->systemctl, "daemon-reload", NULL });
+        int r = call(s, (const char *const []) { s->systemctl, "daemon-reload", NULL }, false);
 
         return r < 0 ? fail(s, r, "systemd could not be reloaded; to do it: systemctl daemon-reload") : 0;
 }
@@ -70,13 +83,13 @@ static int names_add(Names *names, const char *name) {
 }
 
 /* A unit that systemd does not take, such as a timer for a day that there is not, keeps no other from being started. */
-static void call_for(const Schedule *s, const char *verb, const Names *names) {
+static void call_for(const Schedule *s, const char *verb, const Names *names, bool quiet) {
         for (size_t i = 0; i < names->n; i += UNITS_AT_ONCE) {
                 const char *argv[UNITS_AT_ONCE + 4] = { s->systemctl, verb, "--" };
                 size_t n = MIN2(names->n - i, UNITS_AT_ONCE);
 
                 memcpy(argv + 3, names->items + i, n * sizeof(*argv));
-                (void) call(s, argv);
+                (void) call(s, argv, quiet);
         }
 }
 
@@ -166,13 +179,15 @@ static int act(const Schedule *s, const Sets *sets) {
         if (r >= 0)
                 r = find_new(&sets->wanted, &sets->known, &new);
         if (r >= 0) {
+                /* After the reload they would have failed, for what they start has gone; that of which the file has gone is warned about. */
+                call_for(s, "stop", &gone, true);
+                forget_timers(s, &gone);
                 if (!unit_set_equal(&sets->wanted, &sets->loaded))
                         r = reload(s);
         }
         if (r >= 0) {
-                call_for(s, "stop", &gone);
-                forget_timers(s, &gone);
-                call_for(s, "restart", &new);   /* with another schedule a timer begins anew */
+                call_for(s, "reset-failed", &gone, true);       /* where somebody else has reloaded before */
+                call_for(s, "restart", &new, false);            /* with another schedule a timer begins anew */
         }
         free(gone.items);
         free(new.items);
