@@ -346,6 +346,64 @@ static void test_timespans(void **state) {
         }
 }
 
+/* ---- For people at a terminal ------------------------------------------------------------------------ */
+
+static void collect_long(void *userdata, const KftpDiagnosis *d) {
+        char **text = userdata, *more;
+        _cleanup_free_ char *one = kftp_diagnosis_format_long(d), *before = *text;
+
+        assert_non_null(one);
+        assert_true(asprintf(&more, "%s%s\n", strempty(before), one) >= 0);
+        *text = more;
+}
+
+/* The line, and a caret below what is wrong: in columns of the terminal, whatever the line is made of. */
+static void test_carets(void **state) {
+        static const struct {
+                const char *text;
+                size_t n;
+                const char *shown;
+        } lines[] = {
+#define LINE(text, shown) { MINIMAL "[Job]\n" text, strlen(MINIMAL "[Job]\n") + sizeof(text) - 1, shown }
+                LINE("Retries=x", ":6:9: error: Retries=\"x\": not a number from 0 to 1000\n  Retries=x\n          ^\n"),
+                LINE("\tRetries\t= x\r\n", ":6:12: error: Retries=\"x\": not a number from 0 to 1000\n   Retries = x\n             ^\n"),
+                LINE("# \xc3\xa4\xe6\xbc\xa2\x1b[2J\n", ":6:5: error: byte 0x1b is a control byte\n  # \xc3\xa4\xe6\xbc\xa2\\x1b[2J\n       ^\n"),
+                LINE("a\0b\n", ":6:2: error: byte 0x00 is a NUL byte\n  a\\x00b\n   ^\n"),
+                LINE("\xff\xfe", ":6:1: error: byte 0xff is not valid UTF-8\n  \\xff\\xfe\n  ^\n"),
+                LINE("Password=s3cret ftp://u:s3cret@h/\n", ":6:1: error: Password= in [Job]: a password"),
+#undef LINE
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(lines); i++) {
+                _cleanup_free_ char *said = NULL;
+                KftpJob *j;
+
+                (void) kftp_job_parse(JOB_FILE, lines[i].text, lines[i].n, collect_long, &said, &j);
+                kftp_job_free(j);
+                if (!startswith(strempty(said), JOB_FILE) || !startswith(said + strlen(JOB_FILE), lines[i].shown))
+                        fail_msg("%s\ninstead of\n%s", strempty(said), lines[i].shown);
+                assert_null(strstr(said, "s3cret"));
+        }
+}
+
+/* Of a long line what is around the place. */
+static void test_caret_in_long_line(void **state) {
+        _cleanup_free_ char *text = NULL, *said = NULL;
+        const char *shown, *end;
+        KftpJob *j;
+
+        (void) state;
+        assert_true(asprintf(&text, MINIMAL "[Job]\nOnSuccess=%0200d.service %%x%0300d\n", 0, 0) > 0);
+        (void) kftp_job_parse(JOB_FILE, text, strlen(text), collect_long, &said, &j);
+        kftp_job_free(j);
+        shown = strchr(said, '\n');
+        assert_non_null(shown);
+        end = strchr(shown + 1, '\n');
+        assert_true(end && end - shown < 200);
+        assert_int_equal(strchr(end, '^') - end, strstr(shown, "%x") - shown);
+}
+
 /* ---- The manual ------------------------------------------------------------------------------------ */
 
 typedef struct Manual {
@@ -425,6 +483,8 @@ int main(void) {
                 cmocka_unit_test(test_revision),
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_timespans),
+                cmocka_unit_test(test_carets),
+                cmocka_unit_test(test_caret_in_long_line),
                 cmocka_unit_test(test_manual),
         };
 

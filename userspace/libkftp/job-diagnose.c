@@ -172,13 +172,13 @@ static bool is_secret(const KftpDiagnosis *d) {
 
 /* A part of the line as it can be shown. */
 static char *show_part(const KftpDiagnosis *d, size_t from, size_t to) {
-        _cleanup_free_ char *copy = strndup(d->text + from, to - from);
+        _cleanup_free_ char *copy = malloc(to - from + 1);
 
         if (!copy)
                 return NULL;
-        for (char *tab = copy; (tab = strchr(tab, '\t'));)
-                *tab = ' ';
-        return kftp_escape(copy, strlen(copy));
+        for (size_t i = from; i < to; i++)
+                copy[i - from] = d->text[i] == '\t' ? ' ' : d->text[i];
+        return kftp_escape(copy, to - from);
 }
 
 /* How many columns of a terminal a text takes. */

@@ -96,7 +96,9 @@ static void enter_section(JobParser *p, const JobItem *item) {
 
 /* A key that belongs into another section: somebody relies on it. */
 static void misplaced(JobParser *p, const JobItem *item, const JobSetting *s) {
-        if ((s->belongs & JOB_SERVER) || streq(s->key, "URL"))
+        if (s->parse == job_refuse)
+                job_diagnose(p, true, item->key_at, "%s= in [%s]: %s", s->key, p->section, s->why);
+        else if ((s->belongs & JOB_SERVER) || streq(s->key, "URL"))
                 job_diagnose(p, true, item->key_at, "%s= in [%s]: it is about the server, and belongs into [Source] or [Target]", s->key,
                              p->section);
         else
@@ -110,9 +112,7 @@ static void unknown_key(JobParser *p, const JobItem *item) {
         for (size_t i = 0; i < JOB_SETTINGS; i++) {
                 const JobSetting *s = job_settings + i;
 
-                if (s->parse == job_refuse)
-                        continue;
-                if (streq(s->section, p->section))
+                if (streq(s->section, p->section) && s->parse != job_refuse)
                         words[i] = s->key;
                 else if (streq(s->section, "Remote") == p->is_remote && strcasecmp(s->key, item->key) == 0) {
                         misplaced(p, item, s);
