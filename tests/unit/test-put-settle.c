@@ -58,6 +58,7 @@ static int settle(void) {
         r = kftp_client_put_settle(c, &url, &intent, &put_options, &result);
         kftp_client_free(c);
         kftp_url_done(&url);
+        assert_int_equal(intents, 1);
         if (r < 0)
                 print_message("    %s\n", result.failure.text);
         return r;

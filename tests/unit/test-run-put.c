@@ -176,6 +176,20 @@ static void crash_in_rename(void) {
         assert_int_equal(run.entry->state, LEDGER_INTENT);
 }
 
+/* What the ledger has is what it is about, and stays. */
+static void test_recover_before_rename(void **state) {
+        KftpFailure f = {};
+
+        (void) state;
+        fake_server.cut_before_rename = true;
+        assert_true(put_file("a") < 0);
+        run_end_session(&run);
+        assert_int_equal(run_put_recover(&run, &f), 1);
+        assert_string_equal(fake_server_get("in/a"), "payment");
+        assert_string_equal(run.entry->item, "a");
+        assert_string_equal(run.entry->final, "in/a");
+}
+
 static void test_recover(void **state) {
         KftpFailure f = {};
 
@@ -211,6 +225,7 @@ int main(void) {
                 TEST(test_no_file),
                 TEST(test_changed),
                 TEST(test_changed_while_it_is_sent),
+                TEST(test_recover_before_rename),
                 TEST(test_recover),
                 TEST(test_recover_nothing),
         };

@@ -240,7 +240,7 @@ static int tell_intent(KftpUpload *u, KftpFailure *f) {
                 .twin = !u->before.known || (u->before.there && u->before.size == u->position),
                 .twin_mtime = u->before.has_mtime ? u->before.mtime : KFTP_MTIME_UNKNOWN,
         };
-        int r = c->intent ? c->intent(c->userdata, &intent) : 0;
+        int r = c->intent && !u->intended ? c->intent(c->userdata, &intent) : 0;
 
         return r < 0 ? kftp_failure_local(f, r, "\"%s\" is complete on the server, but that could not be recorded", u->target) : 0;
 }

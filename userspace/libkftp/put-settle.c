@@ -145,6 +145,7 @@ int kftp_client_put_settle(KftpClient *c, const KftpUrl *url, const KftpIntent *
                         .result = ret,
                         .source = KFTP_PUT_SOURCE_INIT,
                         .position = intent->size,
+                        .intended = true,
                 },
         };
         KftpTask task = { .work = work, .userdata = &s };

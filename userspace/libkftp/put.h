@@ -39,6 +39,7 @@ typedef struct KftpUpload {
         bool complete;                  /* target is there as a whole; nothing is sent any more */
         bool in_doubt;                  /* whether it was renamed to final: the reply did not come */
         KftpBefore before;
+        bool intended;                  /* the caller knows what is about to be renamed */
         bool delivered;                 /* under its final name */
         KftpFailure attribute;          /* time or mode could not be set */
 } KftpUpload;
