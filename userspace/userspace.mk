@@ -8,6 +8,8 @@ PREFIX ?= /usr
 BINDIR ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR ?= $(PREFIX)/share/zsh/vendor-completions
 
 CFLAGS ?= -O2 -g
 WERROR ?= -Werror
@@ -59,6 +61,9 @@ $(US_INCLUDE)/kftp/kftp.h: src/uapi/kftp.h
 $(US_INCLUDE)/kftp-version.h: VERSION
 	@mkdir -p $(@D)
 	@echo '#define KFTP_VERSION "$(VERSION)"' > $@
+
+# whose help the completions of the shells are made of
+check-runner: $(KFTP)
 
 # ---- Objects: build/userspace/obj/X.o from userspace/X.c -------------------------------------------
 
@@ -172,6 +177,8 @@ install: install-userspace
 install-userspace: userspace
 	install -D -m 0755 $(KFTP) $(DESTDIR)$(BINDIR)/kftp
 	$(if $(KFTPD),install -D -m 0755 $(KFTPD) $(DESTDIR)$(SBINDIR)/kftpd)
+	install -D -m 0644 packaging/completions/kftp.bash $(DESTDIR)$(BASHCOMPDIR)/kftp
+	install -D -m 0644 packaging/completions/_kftp $(DESTDIR)$(ZSHCOMPDIR)/_kftp
 	for page in $(wildcard man/*.[1-8]); do \
 		install -D -m 0644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; \
 	done
