@@ -222,11 +222,13 @@ static void test_overflow(void **state) {
         assert_int_equal(kill(d->pid, SIGSTOP), 0);
         for (unsigned long i = strtoul(limit, NULL, 10) + 10; i > 0; i--)       /* two in a row of one file become one */
                 assert_int_equal(futimens(i % 2 > 0 ? a : b, NULL), 0);
-        put_as(d, "conf", "acme", "second");            /* of which there is no event */
+        put_drop_in(d, "conf", "x", "second");          /* of which there is no event */
         close(a);
         close(b);
         assert_int_equal(kill(d->pid, SIGCONT), 0);
         expect_run_as(d, "second");
+        put_drop_in(d, "conf", "x", "third");
+        expect_run_as(d, "third");
         daemon_stop(d, SIGTERM);
 }
 

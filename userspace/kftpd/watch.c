@@ -220,10 +220,14 @@ static void note_unwatched(Place *p) {
 
 /* ---- Directories of job files --------------------------------------------------------------------- */
 
-static void detach(Place *p) {
-        p->inotify = sd_event_source_unref(p->inotify);
+static void detach_drop_ins(Place *p) {
         while (!LIST_EMPTY(&p->drop_ins))
                 drop_ins_free(LIST_FIRST(&p->drop_ins));
+}
+
+static void detach(Place *p) {
+        p->inotify = sd_event_source_unref(p->inotify);
+        detach_drop_ins(p);
         note_all(p->watch);
 }
 
@@ -299,6 +303,17 @@ static void attach(Place *p) {
         find_drop_ins(p);
 }
 
+/* Events were lost: among them may be those of directories that came, or went. */
+static void attach_anew(Place *p) {
+        if (!is_same(p)) {
+                detach(p);
+                attach(p);
+                return;
+        }
+        detach_drop_ins(p);
+        find_drop_ins(p);
+}
+
 /* ---- All of them ---------------------------------------------------------------------------------- */
 
 static void gather(const void *node, VISIT visit, void *userdata) {
@@ -346,11 +361,13 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata) {
         w->first_usec = 0;
         for (size_t i = 0; i < w->places_n; i++)
                 attach(w->places + i);
-        if (w->all || w->names) {
-                for (size_t i = 0; i < w->places_n; i++)
+        for (size_t i = 0; i < w->places_n; i++)
+                if (w->all)
+                        attach_anew(w->places + i);
+                else if (w->names)
                         note_unwatched(w->places + i);
+        if (w->all || w->names)
                 pass_on(w);
-        }
         return arm_next_look(w);
 }
 
