@@ -131,6 +131,8 @@ static void test_drop_ins(void **state) {
         drop_in("etc", ".30.conf", "nonsense");
         drop_in("etc", ".conf", "nonsense");
         assert_described("etc 10");
+        drop_in("lib", "30.conf", "[Job]\nRetries=x\n");
+        assert_said(-EBADMSG, "/lib/a.job.d/30.conf:2:9: error: Retries=\"x\"");
 }
 
 /* A drop-in alone makes no job. */
@@ -344,6 +346,40 @@ static void test_show(void **state) {
                      "PasswordFile=/x\nPassword=***\n pass =***\n# \\xff\n");
 }
 
+static void test_show_defaults(void **state) {
+        (void) state;
+        test_write_file("etc/a.job", "[Job]\n Retries = 2\n#RetrySec=1\n[Source]\nRemote=r\nURL=f\n[Target]\nPath=/d/");
+        test_write_file("run/r.remote", "[Remote]\nURL=ftp://h/\nTimeoutSec=5");
+        assert_shown("# /etc/a.job\n[Job]\n Retries = 2\n#RetrySec=1\n[Source]\nRemote=r\nURL=f\n[Target]\nPath=/d/\n\n"
+                     "# /run/r.remote\n[Remote]\nURL=ftp://h/\nTimeoutSec=5\n\n"
+                     "# Defaults:\n# [Job]\n# RetrySec=30s\n# [Source]\n# User=anonymous\n# DataConnection=auto\n# TLS=no\n"
+                     "# Then=keep\n# [Target]\n# IfExists=resume\n");
+}
+
+static void test_remotes(void **state) {
+        KftpJobOrigin origin;
+
+        (void) state;
+        test_write_file("lib/a.job", "[Source]\nRemote=r\nURL=f\n[Target]\nPath=/d/\n");
+        free(load(-EBADMSG, &origin, NULL));
+        assert_string_equal(origin.remote, "r");        /* although there is none */
+        kftp_job_origin_done(&origin);
+        test_write_file("lib/r.remote", "[Remote]\nURL=ftp://h/\n");
+        free(load(0, &origin, NULL));
+        assert_string_equal(origin.remote, "r");
+        kftp_job_origin_done(&origin);
+        test_write_file("etc/r.remote", "[Remote]\nURL=ftp://h/\nUser=x\nUser=y\nColour=blue\n");
+        assert_said(0, "/etc/r.remote:5:1: warning: unknown key \"Colour\"");
+        assert_int_equal(mkdir("run/r.remote.d", 0755), 0);
+        test_write_file("run/r.remote.d/x.conf", "[Remote]\nUser=a\tb\n");
+        assert_said(-EBADMSG, "/run/r.remote.d/x.conf:2:7: error: ");
+        assert_int_equal(chmod("etc/r.remote", 0666), 0);
+        assert_said(-EBADMSG, "/etc/r.remote: error: writable by everybody");
+        assert_int_equal(unlink("etc/r.remote"), 0);
+        assert_int_equal(symlink("/dev/null", "etc/r.remote"), 0);
+        assert_said(-EBADMSG, "/lib/a.job:2:8: error: Remote=r");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 IN_LAYERS(test_layers),
@@ -351,6 +387,7 @@ int main(void) {
                 IN_LAYERS(test_drop_ins),
                 IN_LAYERS(test_drop_in_without_a_job),
                 IN_LAYERS(test_revision),
+                IN_LAYERS(test_remotes),
                 IN_LAYERS(test_files),
                 IN_LAYERS(test_strange_drop_ins),
                 IN_LAYERS(test_directories_of_drop_ins),
@@ -359,6 +396,7 @@ int main(void) {
                 IN_LAYERS(test_names),
                 IN_LAYERS(test_paths),
                 IN_LAYERS(test_show),
+                IN_LAYERS(test_show_defaults),
         };
 
         return cmocka_run_group_tests_name("job-load", tests, NULL, NULL);

@@ -64,7 +64,7 @@ int kftp_job_load(const KftpJobDirectories *d, const char *name, kftp_diagnosis_
                   KftpJob **ret);
 
 /*
- * The texts of a job's files and of its remote's, each below its path as a comment; allocated. What is not text is escaped, what
- * may be a password left out. Returns as kftp_job_files_read.
+ * The texts of a job's files and of its remote's, each below its path as a comment, and the defaults that hold besides; allocated.
+ * What is not text is escaped, what may be a password left out. Returns as kftp_job_files_read.
  */
 int kftp_job_show(const KftpJobDirectories *d, const char *name, char **ret);
