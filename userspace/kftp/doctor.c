@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * kftp doctor: why kftp cannot work on this machine, and the command that mends each thing. The checks
- * are in doctor-module.c (what has to be in the kernel) and doctor-system.c (rights and the daemon).
+ * are in doctor-module.c (what has to be in the kernel), doctor-system.c (rights and the daemon) and doctor-service.c
+ * (what the daemon needs).
  */
 
 #include <spawn.h>
@@ -119,6 +120,9 @@ int verb_doctor(int argc, char **argv) {
                 doctor_check_certificates,
                 doctor_check_daemon,
                 doctor_check_directories,
+                doctor_check_credentials,
+                doctor_check_schedules,
+                doctor_check_bus,
         };
         Doctor d = { .device_fd = -1 };
 

@@ -31,3 +31,6 @@ void doctor_check_certificates(Doctor *d);
 void doctor_check_group(Doctor *d);
 void doctor_check_daemon(Doctor *d);
 void doctor_check_directories(Doctor *d);
+void doctor_check_credentials(Doctor *d);
+void doctor_check_schedules(Doctor *d);
+void doctor_check_bus(Doctor *d);
