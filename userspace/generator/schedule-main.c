@@ -67,6 +67,7 @@ int main(void) {
         int r = 0;
 
         (void) umask(022);
+        (void) setenv("SYSTEMD_LOG_TARGET", "console", 1);      /* of systemctl: that is the journal, where it is not to be quiet */
         for (unsigned round = 0; round < ROUNDS_MAX && r >= 0; round++) {
                 wait_quiet(fd);
                 /* First this: what is told from now on is told anew. */
