@@ -29,7 +29,7 @@
 #define LOST (IN_IGNORED | IN_UNMOUNT | IN_DELETE_SELF | IN_MOVE_SELF)
 #define GONE (IN_MOVED_FROM | IN_DELETE)
 
-unsigned watch_drop_ins_max = 4096;     /* directories of them: the kernel keeps an inode in memory for each watch */
+unsigned watch_drop_ins_max = 16384;    /* directories of them: the kernel keeps an inode in memory for each watch */
 
 typedef struct Place Place;
 
