@@ -23,10 +23,10 @@ def test_files_of_a_job(servers, home, daemon):
     lib = daemon.directory / "lib"
     lib.mkdir()
     base = f"ftp://{server.host}:{server.port}/"
-    put(lib / "shared.remote", f"[Remote]\nURL={base}\nUser=nobody\nPasswordFile={daemon.password_file}\n")
+    put(lib / "shared.remote", f"[Remote]\nURL={base}none/\nUser={USER}\nPasswordFile={daemon.password_file}\n")
     put(lib / "feed.job", f"[Job]\nRetries=0\n[Source]\nRemote=shared\nURL=file\n[Target]\nPath={daemon.target}/vendor\n")
     daemon.start(options=[f"--config-dir={lib}"])
-    daemon.wait_for("feed: failed:")  # the user is not the server's
+    daemon.wait_for("feed: failed:")  # there is no such directory
     put(daemon.jobs / "shared.remote", f"[Remote]\nURL={base}\nUser={USER}\nPasswordFile={daemon.password_file}\n")
     put(daemon.jobs / "feed.job.d/path.conf", f"[Target]\nPath={daemon.target}/admin\n")
     daemon.wait_for("feed: done: 1 file")
