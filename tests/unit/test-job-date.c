@@ -166,6 +166,8 @@ static const JobCase cases[] = {
         { URL("{date-101y:%Y}"), ":2:19: error: URL=\"ftp://h/{date-101y:%Y}\": the offset of a date is at most a century\n", false },
         { URL("{date-123456d:%Y}"), ":2:19: error: URL=\"ftp://h/{date-123456d:%Y}\": the offset of a date is at most a century\n", false },
         { URL("{date:{%Y}"), ":2:19: error: URL=\"ftp://h/{date:{%Y}\": a brace within the format of a date\n", false },
+        { "[Source]\nURL=ftp://h{date:%Y}/a\n[Target]\nPath=/srv/\n", ":2:12: error: URL=\"ftp://h{date:%Y}/a\": a brace cannot stand before the path\n", false },
+        { "[Source]\nURL={date:%Y}://h/a\n[Target]\nPath=/srv/\n", ":2:5: error: URL=\"{date:%Y}://h/a\": only ftp:// and ftps:// URLs are supported\n", false },
         { "[Source]\nURL=ftp://h/a\n[Target]\nPath=/srv/{date:..}/\n",
           ":4:17: error: Path=\"/srv/{date:..}/\": the format of a date has something of it, such as %Y%m%d\n", false },
         { "[Source]\nURL=ftp://h/a\n[Target]\nPath=/srv/{date:%Y/../}x\n",

@@ -63,14 +63,28 @@ static size_t password_in_url(const char *url) {
         return colon ? (size_t) (colon + 1 - url) : 0;
 }
 
+/* The offset in the URL of a brace before its path, 0 if there is none: a server is one, with one login and one queue. */
+static size_t date_in_server(const char *url) {
+        const char *authority = strstr(url, "://"), *brace;
+
+        if (!authority)
+                return 0;
+        brace = memchr(url, '{', (size_t) (authority + 3 - url) + strcspn(authority + 3, "/?#"));
+        return brace ? (size_t) (brace - url) : 0;
+}
+
 /* What it means can be told when all is read: it may be below the URL of a remote. */
 void job_parse_url(JobParser *p, const JobSetting *s, const JobItem *item) {
-        size_t password = password_in_url(item->value), n = strlen(item->value);
+        size_t password = password_in_url(item->value), date = date_in_server(item->value), n = strlen(item->value);
         _cleanup_free_ char *tried = NULL;
 
         if (password > 0) {
                 job_diagnose(p, true, item->value_origin[password], "URL= holds a password, which others could read here: take it out; "
                              JOB_HOW_TO_GIVE_PASSWORD);
+                return;
+        }
+        if (date > 0) {
+                job_bad_value(p, item, date, "a brace cannot stand before the path");
                 return;
         }
         tried = job_try_dates(p, item, 0);
