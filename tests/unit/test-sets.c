@@ -124,6 +124,21 @@ static void test_nothing(void **state) {
         daemon_stop(d, SIGTERM);
 }
 
+/* The directory that a date is part of is made, and the URL of the records is the one that is meant. */
+static void test_dated(void **state) {
+        Daemon *d = *state;
+        _cleanup_free_ char *text = NULL;
+
+        put_source(d, "a");
+        assert_true(asprintf(&text, "[Source]\nURL=ftp://fake/set/{date:%%Y}x/\n[Target]\nPath=%s/out/{date:%%Y}/deep/\n", d->directory) > 0);
+        daemon_start(d);
+        put_file(d, "conf/acme.job", text);
+        daemon_expect(d, 1, JOB_DONE, "KFTP_REMOTE=ftp://fake/set/2");
+        daemon_expect(d, 1, FILE_DONE, "/deep/a: 1 B in ");
+        daemon_expect(d, 0, FILE_DONE, "{date");
+        daemon_stop(d, SIGTERM);
+}
+
 /* ---- What fails ----------------------------------------------------------------------------------- */
 
 /* One that fails for good stops no other one, and is not tried again with those that may pass. */
@@ -144,6 +159,8 @@ static void test_failures(void **state) {
         daemon_check_field(d, JOB_FAILED, NULL, "KFTP_FAILED=1");
         daemon_expect(d, 1, "FETCH set/dir/a", NULL);
         daemon_expect(d, 1, "FETCH set/dir/bad-b", NULL);
+        daemon_expect(d, 1, FILE_FAILED, NULL);
+        daemon_check_field(d, FILE_FAILED, NULL, "KFTP_REMOTE=ftp://fake/set/dir/bad-b");
         daemon_expect(d, 1, "FETCH set/dir/d", NULL);
         assert_true(file_exists(d, "failed/bad-b") && file_exists(d, "out/busy-c") && file_exists(d, "source/a"));
         daemon_stop(d, SIGTERM);
@@ -369,6 +386,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_if_exists_skip, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_growing, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_nothing, set_up, daemon_teardown),
+                cmocka_unit_test_setup_teardown(test_dated, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_failures, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_server_down, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_server_full, set_up, daemon_teardown),

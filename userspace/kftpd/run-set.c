@@ -83,6 +83,17 @@ static bool is_of_session(const KftpFailure *f) {
         return f->class == KFTP_CLASS_NETWORK || f->class == KFTP_CLASS_AUTH || f->class == KFTP_CLASS_TLS;
 }
 
+/* Of one file. What the next attempt may mend is no news yet: the attempt's record tells of the first of them. */
+static void note_failure(Set *s, const RunFile *file, const KftpResult *result, bool may_pass) {
+        note_first(s, file, &result->failure);
+        if (may_pass)
+                s->again++;
+        else
+                s->failed++;
+        if (!may_pass || !run_has_attempts(s->run))
+                tell_file(s, file, result);
+}
+
 /* < 0: the attempt ends with *f. */
 static int deal_with(Set *s, const KftpThen *then, const RunFile *file, const KftpResult *result, KftpFailure *f) {
         KftpResult failed = { .mtime = KFTP_MTIME_UNKNOWN };
@@ -92,14 +103,10 @@ static int deal_with(Set *s, const KftpThen *then, const RunFile *file, const Kf
         s->changed |= r == THEN_CHANGED;
         if (r >= 0 || s->run->error < 0 || run_was_stopped(s->run, f) || is_of_session(f))
                 return MIN2(r, 0);
-        note_first(s, file, f);
-        if (run_may_pass(f))
-                s->again++;
-        else
-                s->failed++;
         failed.failure = *f;
-        tell_file(s, file, &failed);
-        kftp_failure_done(f);
+        *f = (KftpFailure) {};
+        note_failure(s, file, &failed, run_may_pass(&failed.failure));
+        kftp_result_done(&failed);
         return 0;
 }
 
@@ -144,12 +151,12 @@ static int note_failed(Set *s, const RunFile *file, KftpResult *result, KftpFail
                 result->failure = (KftpFailure) {};
                 return f->error < 0 ? f->error : -EREMOTEIO;
         }
-        note_first(s, file, &result->failure);
-        tell_file(s, file, result);
         if (is_of_session(&result->failure) || (may_pass && run_has_attempts(run))) {
-                s->again++;
+                note_failure(s, file, result, true);
                 return 0;
         }
+        note_first(s, file, &result->failure);
+        tell_file(s, file, result);
         if (run_note_delivered(run, DELIVERED_FAILED, file, NULL) < 0)
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, run->error, true, "%s", strerror(-run->error));
         s->counts.failed++;
