@@ -70,7 +70,7 @@ def test_then(then, vsftpd, home, there, daemon, journal):
     wait_until(lambda: len(files(daemon, "acme")) == 2 if (daemon.target / "acme").exists() else False, "not both are delivered")
     ended(journal, "acme", KFTP_FILES="2")
     assert read(there).keys() == {"two words.csv", "x.bak", "sub/c.csv"}
-    assert then == "delete" or read(home / "done") == {name: FILES[name] for name in ("a.csv", "b.csv")}
+    assert then == "delete" or read(home / "done") == {**{name: FILES[name] for name in ("a.csv", "b.csv")}, "a.csv.ok": b"", "b.csv.ok": b""}
     assert files(daemon, "acme") == {name: FILES[name] for name in ("a.csv", "b.csv")}
     assert daemon.stop()[0] == 0
 

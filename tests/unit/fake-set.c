@@ -75,6 +75,23 @@ static int add(const SourceQuery *query, SourceListing *l, DIR *d, const char *n
         return mirror_list_add(&l->files, &e, strlen(name), 0);
 }
 
+/* The one file of a job that fake_get knows. */
+static int add_one(const SourceQuery *query, SourceListing *l) {
+        MirrorEntry e = {
+                .name = query->job->url.base,
+                .size = 11,
+                .mtime = 1000000000,
+                .mtime_precision = 1,
+                .mode = KFTP_MODE_UNKNOWN,
+                .type = KFTP_ENTRY_FILE,
+        };
+
+        e.sent = query->is_settled(query->userdata, &e);
+        l->settled = e.sent;
+        l->ready = !e.sent;
+        return e.sent && query->job->then.action == KFTP_THEN_KEEP ? 0 : mirror_list_add(&l->files, &e, strlen(e.name), 0);
+}
+
 int fake_source_list(const SourceQuery *query, SourceListing *ret, KftpFailure *f) {
         _cleanup_free_ char *path = path_of(SOURCE, "");
         _cleanup_closedir_ DIR *d = path ? opendir(path) : NULL;
@@ -84,6 +101,8 @@ int fake_source_list(const SourceQuery *query, SourceListing *ret, KftpFailure *
         tell("LIST %s", query->job->url.path);
         if (startswith(query->job->url.path, "full/"))
                 return fail(f, KFTP_CLASS_NETWORK, 0, 421, true, "421 \"too many connections\" (fake:21)");
+        if (!query->job->set)
+                return add_one(query, ret);
         if (!d)
                 return fail(f, KFTP_CLASS_REMOTE, -ENOENT, 550, false, "550 no such directory (fake:21)");
         while ((entry = readdir(d)))
