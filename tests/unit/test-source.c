@@ -117,6 +117,20 @@ static void test_names_ftp_cannot_carry(void **state) {
         assert_non_null(strstr(listing.left_out, "\\x0ab\" holds a control character"));
 }
 
+/* A crash has left it so: it has its own name again, and is taken. */
+static void test_set_aside(void **state) {
+        (void) state;
+        test_write_file("out/.a.csv.kftp-then", "1");
+        test_write_file("out/b.csv", "1");
+        assert_string_equal(look(), "a.csv b.csv");
+        assert_string_equal(look(), "a.csv b.csv");
+        assert_int_equal(rename("out/a.csv", "out/.a.csv.kftp-then"), 0);
+        job.set = false;
+        free(job.path);
+        assert_true(asprintf(&job.path, "%s/out/a.csv", test_directory) > 0);
+        assert_string_equal(look(), "a.csv");
+}
+
 static void test_nothing(void **state) {
         (void) state;
         assert_string_equal(look(), "");
@@ -333,6 +347,7 @@ int main(void) {
                 TEST(test_files),
                 TEST(test_limits),
                 TEST(test_names_ftp_cannot_carry),
+                TEST(test_set_aside),
                 TEST(test_nothing),
                 TEST(test_single_file),
                 TEST(test_hidden_single_file),

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "directory.h"
-#include "kftpd/then.h"
+#include "kftpd/then-internal.h"
 #include "util.h"
 
 static KftpJob job;
@@ -137,6 +137,71 @@ static void test_move_below(void **state) {
         assert_string_equal(content("out/sent/a"), "1");
 }
 
+/* A crash has left the file under the other name, or somebody has written the next version meanwhile. */
+static void test_set_aside(void **state) {
+        _cleanup_free_ char *aside = then_name_aside("a"), *own = NULL, *numbered = NULL;
+        int fd = open("out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        (void) state;
+        assert_string_equal(aside, ".a.kftp-then");
+        test_write_file("out/.a.kftp-then", "1");
+        assert_int_equal(then_restore(fd, "a", &own), 0);
+        assert_int_equal(then_restore(fd, ".kftp-then", &own), 0);
+        assert_int_equal(then_restore(fd, aside, &own), 1);
+        assert_string_equal(own, "a");
+        assert_string_equal(content("out/a"), "1");
+
+        assert_int_equal(rename("out/a", "out/.a.kftp-then"), 0);
+        test_write_file("out/a", "next");
+        assert_int_equal(then_restore(fd, aside, &numbered), 1);
+        assert_string_equal(numbered, "a.1");
+        assert_string_equal(content("out/a"), "next");
+        assert_string_equal(content("out/a.1"), "1");
+
+        test_write_file("out/.a.kftp-then", "2");
+        assert_int_equal(then(KFTP_THEN_DELETE, NULL, "a", 4), THEN_DONE);
+        assert_null(content("out/a"));
+        assert_string_equal(content("out/a.2"), "2");
+        close(fd);
+}
+
+/* The next version has come after the look. */
+static void test_too_late(void **state) {
+        _cleanup_free_ char *directory = NULL, *to = NULL;
+        KftpThen t = { .action = KFTP_THEN_DELETE };
+        ThenPlace p = { .job = &job, .then = &t };
+
+        (void) state;
+        assert_true(asprintf(&directory, "%s/out", test_directory) > 0);
+        assert_true(asprintf(&to, "%s/sent", test_directory) > 0);
+        p.directory = directory;
+        test_write_file("out/a", "next");
+        for (unsigned n = 0; n < 2; n++) {
+                assert_int_equal(then_local(&p, &(ThenFile) { .name = "a", .size = 1, .mtime = KFTP_MTIME_UNKNOWN }, &said, &failure),
+                                 THEN_CHANGED);
+                assert_non_null(strstr(said, "/out/a was changed"));
+                assert_string_equal(content("out/a"), "next");
+                assert_null(content("out/.a.kftp-then"));
+                free(STEAL_PTR(said));
+                p.to = to;
+        }
+}
+
+/* What cannot be moved has its own name all the same. */
+static void test_not_moved(void **state) {
+        ThenPlace p = { .job = &job };
+        _cleanup_free_ char *directory = NULL;
+
+        (void) state;
+        assert_true(asprintf(&directory, "%s/out", test_directory) > 0);
+        p.directory = directory;
+        p.to = (char *) "/proc/self";           /* where nobody makes files, and on another file system */
+        test_write_file("out/a", "1");
+        assert_true(then_local(&p, &(ThenFile) { .name = "a", .size = 1, .mtime = KFTP_MTIME_UNKNOWN }, &said, &failure) < 0);
+        assert_string_equal(content("out/a"), "1");
+        assert_null(content("out/.a.kftp-then"));
+}
+
 static void test_move_where_a_file_is(void **state) {
         _cleanup_free_ char *to = NULL;
 
@@ -247,6 +312,9 @@ int main(void) {
                 TEST(test_changed_in_time),
                 TEST(test_move),
                 TEST(test_move_below),
+                TEST(test_set_aside),
+                TEST(test_too_late),
+                TEST(test_not_moved),
                 TEST(test_move_where_a_file_is),
                 TEST_ELSEWHERE(test_copy),
                 TEST_ELSEWHERE(test_copy_after_a_crash),

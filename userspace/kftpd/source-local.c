@@ -6,12 +6,13 @@
 
 #include "failure.h"
 #include "source-internal.h"
+#include "then.h"
 
 static enum kftp_entry_type type_of(mode_t mode) {
         return S_ISREG(mode) ? KFTP_ENTRY_FILE : S_ISDIR(mode) ? KFTP_ENTRY_DIR : S_ISLNK(mode) ? KFTP_ENTRY_LINK : KFTP_ENTRY_OTHER;
 }
 
-static int add(SourceCollector *c, int directory_fd, const char *name) {
+static int add_name(SourceCollector *c, int directory_fd, const char *name) {
         struct stat st;
 
         if (!source_wants(c, name, strlen(name)))
@@ -27,6 +28,14 @@ static int add(SourceCollector *c, int directory_fd, const char *name) {
                                 .mode = st.st_mode & 0777,
                                 .type = type_of(st.st_mode),
                         }, strlen(name));
+}
+
+/* What gets its own name back may be read another time under that; the list has each name once. */
+static int add(SourceCollector *c, int directory_fd, const char *name) {
+        _cleanup_free_ char *own = NULL;
+        int r = then_restore(directory_fd, name, &own);
+
+        return r < 0 ? r : add_name(c, directory_fd, own ?: name);
 }
 
 static int add_all(SourceCollector *c, int directory_fd) {
@@ -59,11 +68,17 @@ static int add_all(SourceCollector *c, int directory_fd) {
 /* A single file is asked for by its name, whatever else is there. */
 static int add_one(SourceCollector *c, int directory_fd, KftpFailure *f) {
         _cleanup_free_ char *marker = c->job->marker ? source_marker(c->job, c->name) : NULL;
+        _cleanup_free_ char *aside = then_name_aside(c->name);
         struct stat st;
         int r;
 
-        if (c->job->marker && !marker)
+        if ((c->job->marker && !marker) || !aside)
                 return -ENOMEM;
+        if (*aside && faccessat(directory_fd, aside, F_OK, AT_SYMLINK_NOFOLLOW) >= 0) {
+                r = then_restore(directory_fd, aside, NULL);
+                if (r < 0)
+                        return r;
+        }
         if (fstatat(directory_fd, c->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
                 c->listing->absent = errno == ENOENT;
                 return c->listing->absent ? 0 : -errno;

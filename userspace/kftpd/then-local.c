@@ -9,6 +9,7 @@
 #include "names.h"
 #include "then-internal.h"
 
+#define ASIDE_SUFFIX ".kftp-then"       /* mirror-names.c knows it */
 #define COPY_SUFFIX ".kftp-part"        /* as what kftp receives: no source takes such a name */
 #define COMPARE_SIZE 65536U
 
@@ -16,6 +17,7 @@
 typedef struct ThenMove {
         const ThenPlace *place;
         const char *name;
+        const char *source;             /* what it is called while it is dealt with */
         int from;
         int to;
         char *taken;                    /* the name that it has got there */
@@ -39,6 +41,12 @@ static bool is_same(const ThenFile *file, const struct stat *st) {
         return file->mtime == KFTP_MTIME_UNKNOWN || st->st_mtim.tv_sec == file->mtime;
 }
 
+static int changed(const ThenPlace *p, const ThenFile *file, char **ret_text) {
+        if (asprintf(ret_text, "%s/%s was changed after it had been sent: it stays, and is sent again", p->directory, file->name) < 0)
+                *ret_text = NULL;
+        return THEN_CHANGED;
+}
+
 int then_local_check(const ThenPlace *p, const ThenFile *file, char **ret_text, KftpFailure *f) {
         _cleanup_free_ char *path = kftp_path_join(p->directory, file->name);
         struct stat st;
@@ -47,11 +55,7 @@ int then_local_check(const ThenPlace *p, const ThenFile *file, char **ret_text, 
                 return no_memory(f);
         if (lstat(path, &st) < 0)
                 return errno == ENOENT ? THEN_DONE : kftp_failure_local(f, -errno, "%s", path);
-        if (is_same(file, &st))
-                return THEN_KEPT;
-        if (asprintf(ret_text, "%s was changed after it had been sent: it stays, and is sent again", path) < 0)
-                *ret_text = NULL;
-        return THEN_CHANGED;
+        return is_same(file, &st) ? THEN_KEPT : changed(p, file, ret_text);
 }
 
 /* ---- Copied -------------------------------------------------------------------------------------- */
@@ -161,9 +165,70 @@ static int rename_numbered(ThenMove *m, int from_fd, const char *from, int sourc
         return -EEXIST;
 }
 
-/* To another file system: the copy is durable under its name before the original goes. */
+/* ---- Set aside ----------------------------------------------------------------------------------- */
+
+/*
+ * Whoever writes the next version may rename it into place at any moment, also between a look at the file and its end. Under a name
+ * that nobody else knows it stays what it is when it is looked at.
+ */
+char *then_name_aside(const char *name) {
+        return strlen(name) + strlen(ASIDE_SUFFIX) + 1 > 255 ? strdup("") : kftp_name_beside(name, ASIDE_SUFFIX, 255);
+}
+
+/* Under its own name, or where there is another version of it by now under one like it. */
+static int put_back(int directory_fd, const char *aside, const char *name, char **ret) {
+        for (unsigned n = 0; n < THEN_COLLISIONS_MAX; n++) {
+                _cleanup_free_ char *numbered = then_numbered(name, n);
+                int r = numbered ? rename_new(directory_fd, aside, directory_fd, numbered) : -ENOMEM;
+
+                if (r >= 0 && ret)
+                        *ret = STEAL_PTR(numbered);
+                if (r != -EEXIST)
+                        return r;
+        }
+        return -EEXIST;
+}
+
+int then_restore(int directory_fd, const char *name, char **ret) {
+        size_t n = strlen(name), suffix = strlen(ASIDE_SUFFIX);
+        _cleanup_free_ char *own = NULL;
+        int r;
+
+        if (name[0] != '.' || n <= suffix + 1 || !streq(name + n - suffix, ASIDE_SUFFIX))
+                return 0;
+        own = strndup(name + 1, n - suffix - 1);
+        r = own ? put_back(directory_fd, name, own, ret) : -ENOMEM;
+        return r < 0 ? r : 1;
+}
+
+/* 1: it is there as aside, and is the one that was sent. 0: it is gone, or another version; *ret says which. */
+static int set_aside(ThenMove *m, const ThenFile *file, const char *aside, ThenDone *ret) {
+        struct stat st;
+        int r = rename_new(m->from, m->name, m->from, aside);
+
+        if (r == -EEXIST) {
+                (void) then_restore(m->from, aside, NULL);
+                r = rename_new(m->from, m->name, m->from, aside);
+        }
+        *ret = THEN_DONE;
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        if (fstatat(m->from, aside, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return -errno;
+        if (is_same(file, &st)) {
+                m->source = aside;
+                return 1;
+        }
+        *ret = THEN_CHANGED;
+        r = put_back(m->from, aside, m->name, NULL);
+        return MIN2(r, 0);
+}
+
+/* ---- To another file system ---------------------------------------------------------------------- */
+
+/* The copy is durable under its name before the original goes. */
 static int move_copy(ThenMove *m) {
-        _cleanup_close_ int source = openat(m->from, m->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), copy = -1;
+        _cleanup_close_ int source = openat(m->from, m->source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), copy = -1;
         _cleanup_free_ char *temporary = kftp_name_beside(m->name, COPY_SUFFIX, 255);
         struct stat st;
         int r;
@@ -188,7 +253,7 @@ static int move_copy(ThenMove *m) {
         }
         if (fsync(m->to) < 0)
                 return -errno;
-        return unlinkat(m->from, m->name, 0) < 0 && errno != ENOENT ? -errno : 0;
+        return unlinkat(m->from, m->source, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 /* With those above it, as far as they are missing. */
@@ -233,13 +298,13 @@ static void move_done(ThenMove *m) {
 /* What is not there has been moved already. */
 static int move(ThenMove *m, char **ret_text, KftpFailure *f) {
         const ThenPlace *p = m->place;
-        int r = rename_numbered(m, m->from, m->name, -1, NULL);
+        int r = rename_numbered(m, m->from, m->source, -1, NULL);
 
         if (r == -EXDEV)
                 r = move_copy(m);
         else if (r >= 0 && fsync(m->to) < 0)
                 r = -errno;
-        if (r == -ENOENT)
+        if (r == -ENOENT && m->source == m->name)
                 return 0;
         if (r < 0)
                 return kftp_failure_local(f, r, "cannot move %s/%s to %s", p->directory, m->name, p->to);
@@ -248,17 +313,40 @@ static int move(ThenMove *m, char **ret_text, KftpFailure *f) {
         return 0;
 }
 
+static int delete(ThenMove *m, KftpFailure *f) {
+        if (unlinkat(m->from, m->source, 0) >= 0 || (errno == ENOENT && m->source == m->name))
+                return 0;
+        return failed(-errno, "delete", m->place->directory, m->name, f);
+}
+
+static int act(ThenMove *m, char **ret_text, KftpFailure *f) {
+        int r = m->place->to ? move(m, ret_text, f) : delete(m, f);
+
+        if (r < 0 && m->source != m->name)
+                (void) put_back(m->from, m->source, m->name, NULL);
+        if (r < 0)
+                return r;
+        return fsync(m->from) < 0 ? failed(-errno, "delete", m->place->directory, m->name, f) : THEN_DONE;
+}
+
 int then_local(const ThenPlace *p, const ThenFile *file, char **ret_text, KftpFailure *f) {
-        _cleanup_(move_done) ThenMove m = { .place = p, .name = file->name, .from = -1, .to = -1 };
+        _cleanup_(move_done) ThenMove m = { .place = p, .name = file->name, .source = file->name, .from = -1, .to = -1 };
+        _cleanup_free_ char *aside = NULL;
+        ThenDone done;
         int r = open_both(&m, f);
 
         if (r < 0)
                 return r;
-        if (p->to)
-                r = move(&m, ret_text, f);
-        else if (unlinkat(m.from, file->name, 0) < 0 && errno != ENOENT)
-                r = failed(-errno, "delete", p->directory, file->name, f);
+        /* A marker is whatever it is. */
+        if (file->size == KFTP_SIZE_UNKNOWN)
+                return act(&m, ret_text, f);
+        aside = then_name_aside(file->name);
+        if (!aside)
+                return no_memory(f);
+        r = *aside ? set_aside(&m, file, aside, &done) : 1;
         if (r < 0)
-                return r;
-        return fsync(m.from) < 0 ? failed(-errno, "delete", p->directory, file->name, f) : THEN_DONE;
+                return failed(r, "rename", p->directory, file->name, f);
+        if (r == 0 && done == THEN_CHANGED)
+                return changed(p, file, ret_text);
+        return r == 0 ? THEN_DONE : act(&m, ret_text, f);
 }

@@ -32,5 +32,14 @@ typedef enum ThenDone {
  */
 int then_file(const KftpJob *job, const KftpThen *then, KftpClient *client, const ThenFile *file, char **ret_text, KftpFailure *f);
 
+/*
+ * A crash may have left a file of a source here under another name, while it was found out whether it is still the one that was sent:
+ * it gets its own name back. name is any that is in the directory. 0, or 1 if it was such a one, with the name that it has now in
+ * *ret (allocated), or -errno.
+ */
+int then_restore(int directory_fd, const char *name, char **ret);
+/* The name under which a file of that name would be found then. Allocated; NULL: no memory; "": under none. */
+char *then_name_aside(const char *name);
+
 /* The marker of a whole directory goes last, when no file of it is left behind. Nothing to do for others. */
 int then_directory(const KftpJob *job, const KftpThen *then, KftpClient *client, KftpFailure *f);

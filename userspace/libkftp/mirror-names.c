@@ -69,9 +69,9 @@ static bool is_key(const char *text) {
 }
 
 bool mirror_name_is_temporary(const char *name) {
-        /* names.c, mirror-local.c; all of them hidden */
+        /* names.c, mirror-local.c, kftpd's then-local.c; all of them hidden */
         static const char *const local[] = {
-                ".kftp-part", ".kftp-state", ".kftp-new", ".kftp-range", ".kftp-rsta", ".kftp-rnew", ".kftp-link",
+                ".kftp-part", ".kftp-state", ".kftp-new", ".kftp-range", ".kftp-rsta", ".kftp-rnew", ".kftp-link", ".kftp-then",
         };
         size_t n = strlen(name);
 
