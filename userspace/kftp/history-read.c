@@ -60,8 +60,8 @@ static char *text_of(const PastRun *run, const char *message) {
                 text += strlen(run->job) + 2;
         if (startswith(text, run->result) && startswith(text + strlen(run->result), ": "))
                 text += strlen(run->result) + 2;
-        /* "1 file, 48.2 MiB in 3.1 s, 3 unchanged" */
-        if (streq(run->result, "done")) {
+        /* "1 file, 48.2 MiB in 3.1 s, 3 unchanged"; but "no file was found for x" */
+        if (streq(run->result, "done") && *text >= '0' && *text <= '9') {
                 const char *in = strstr(text, " in ");
 
                 text = in ? strstr(in, ", ") : NULL;
