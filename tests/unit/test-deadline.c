@@ -101,7 +101,7 @@ static void test_missed_while_off(void **state) {
         put_job(d, "fresh", "ok", "[Job]\nOnCalendar=daily\nDeadline=06:00\n");
         daemon_expect(d, 1, JOB_DONE, "KFTP_JOB=once");
         daemon_expect_still(d, 1, JOB_DONE, NULL);
-        daemon_ask(d, "elapse daily");
+        daemon_ask(d, "run daily");
         daemon_expect(d, 1, JOB_DONE, "KFTP_JOB=daily");
         daemon_stop(d, SIGTERM);
 

@@ -55,20 +55,20 @@ static void test_scheduled_job_runs_by_its_timer(void **state) {
         unsigned long long first, second;
 
         daemon_start(d);
-        put_job(d, "acme", "ok", DAILY);
-        daemon_expect_still(d, 0, "CALL", NULL);
+        put_mirror(d, "acme", "ok", false, DAILY);
+        daemon_expect_still(d, 0, "MIRROR ok/", NULL);
         first = ask(d, "elapse acme", "0");
         daemon_expect(d, 1, JOB_DONE, NULL);
-        daemon_expect_still(d, 1, "CALL", NULL);        /* until then it would be joined */
+        daemon_expect_still(d, 1, "MIRROR ok/", NULL);        /* until then it would be joined */
         second = ask(d, "elapse acme", "0");
         daemon_expect(d, 2, JOB_DONE, NULL);
         assert_true(second > first);
         daemon_stop(d, SIGTERM);
 
         daemon_start(d);
-        daemon_expect_still(d, 0, "CALL", NULL);
-        put_job(d, "acme", "ok", DAILY "# another revision\n");
-        daemon_expect_still(d, 0, "CALL", NULL);
+        daemon_expect_still(d, 0, "MIRROR ok/", NULL);
+        put_mirror(d, "acme", "ok", false, DAILY "# another revision\n");
+        daemon_expect_still(d, 0, "MIRROR ok/", NULL);
         assert_true(ask(d, "elapse acme", "0") > second);
         daemon_expect(d, 1, JOB_DONE, NULL);
         daemon_stop(d, SIGTERM);
@@ -82,9 +82,9 @@ static void test_asked_twice_runs_once(void **state) {
         put_job(d, "acme", "hold", DAILY);
         (void) daemon_count(d, "", NULL);
         daemon_expect_still(d, 0, "CALL", NULL);
-        run = ask(d, "elapse acme", "0");
+        run = ask(d, "run acme", "0");
         daemon_expect(d, 1, "CALL", NULL);
-        assert_true(ask(d, "run acme", "0") == run);
+        assert_true(ask(d, "elapse acme", "0") == run);
         put_file(d, "go", "");
         daemon_expect(d, 1, JOB_DONE, NULL);
         daemon_expect_still(d, 1, "CALL", NULL);
@@ -101,7 +101,7 @@ static void test_restart_forgets_no_run(void **state) {
         put_job(d, "a", "hold", DAILY);
         put_job(d, "b", "hold", DAILY);
         daemon_expect_still(d, 0, "CALL", NULL);
-        runs[0] = ask(d, "elapse a", "0");
+        runs[0] = ask(d, "run a", "0");
         runs[1] = ask(d, "run b", "0");
         daemon_expect(d, 1, "CALL a.csv", NULL);
         daemon_stop(d, SIGKILL);
@@ -194,8 +194,8 @@ static void test_edit_of_a_scheduled_job(void **state) {
         put_job(d, "acme", "hold", DAILY);
         put_job(d, "down", "flaky", DAILY "RetrySec=5min\n");
         daemon_expect_still(d, 0, "CALL", NULL);
-        (void) ask(d, "elapse acme", "0");
-        (void) ask(d, "elapse down", "0");
+        (void) ask(d, "run acme", "0");
+        (void) ask(d, "run down", "0");
         daemon_expect(d, 2, "CALL", NULL);
         daemon_expect(d, 1, ATTEMPT_FAILED, NULL);
         put_job(d, "acme", "ok", DAILY);
@@ -216,7 +216,7 @@ static void test_edited_while_kftpd_was_off(void **state) {
         daemon_start(d);
         put_job(d, "acme", "hold", DAILY);
         daemon_expect_still(d, 0, "CALL", NULL);
-        (void) ask(d, "elapse acme", "0");
+        (void) ask(d, "run acme", "0");
         daemon_expect(d, 1, "CALL", NULL);
         daemon_stop(d, SIGKILL);
         put_job(d, "acme", "ok", DAILY);
@@ -260,9 +260,9 @@ static void test_scheduled_job_waits_for_its_target(void **state) {
         daemon_start(d);
         put_job(d, "acme", "ok", text);
         daemon_expect_still(d, 0, "CALL", NULL);
-        run = ask(d, "elapse acme", "0");
+        run = ask(d, "run acme", "0");
         daemon_expect(d, 1, "MESSAGE_ID=" KFTP_MESSAGE_JOB_REJECTED, "does not exist");
-        assert_true(ask(d, "run acme", "0") == run);
+        assert_true(ask(d, "elapse acme", "0") == run);
         assert_int_equal(mkdir(daemon_path(d, "later"), 0755), 0);
         assert_int_equal(kill(d->pid, SIGHUP), 0);
         daemon_expect(d, 1, JOB_DONE, NULL);

@@ -229,6 +229,30 @@ static void test_file_system_mounted_over_the_directory(void **state) {
         daemon_stop(d, SIGTERM);
 }
 
+/* The event loop does not turn meanwhile. */
+static void test_alive_while_files_are_read(void **state) {
+        Daemon *d = *state;
+        const char *begin, *end;
+        char *alive;
+
+        for (unsigned i = 0; i < 2000; i++) {
+                char name[16];
+
+                (void) snprintf(name, sizeof(name), "job%u", i);
+                put_job(d, name, "ok", "[Job]\nOnCalendar=daily\n");
+        }
+        d->watchdog = true;
+        daemon_start(d);
+        daemon_clear(d);
+        assert_int_equal(kill(d->pid, SIGHUP), 0);
+        daemon_expect(d, 1, "NOTIFY", "READY=1");
+        begin = strstr(d->records, "RELOADING=1");
+        end = strstr(d->records, "READY=1");
+        alive = begin ? strstr(begin, "WATCHDOG=1") : NULL;
+        assert_true(begin && alive && alive < end);
+        daemon_stop(d, SIGTERM);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_several_at_once_in_order, daemon_setup, daemon_teardown),
@@ -241,6 +265,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_rejected_job_can_go, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_target_that_does_not_answer, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_file_system_mounted_over_the_directory, daemon_setup, daemon_teardown),
+                cmocka_unit_test_setup_teardown(test_alive_while_files_are_read, daemon_setup, daemon_teardown),
         };
 
         return cmocka_run_group_tests_name("queue", tests, NULL, NULL);

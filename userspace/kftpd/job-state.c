@@ -56,9 +56,11 @@ static void tell_generator(Manager *m, Job *j, bool has_units) {
         int r = j->has_units || has_units ? units_tell_schedule() : 0;
 
         j->has_units = has_units;
-        if (r < 0)
+        if (r < 0 && !m->units_reported)
                 report_event(&m->context.report, LOG_WARNING, KFTP_MESSAGE_JOB_WARNING, j->name, r,
-                             "%s: what its file says for systemd may not be known there: %s; type: systemctl daemon-reload", j->name, strerror(-r));
+                             "%s: what its file says for systemd may not be known there: %s; after changes of schedules type: "
+                             "systemctl daemon-reload", j->name, strerror(-r));
+        m->units_reported = r < 0;
 }
 
 int job_note_definition(Manager *m, Job *j, const KftpJob *definition) {

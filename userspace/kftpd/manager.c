@@ -19,7 +19,8 @@
 #define LOOK_USEC (5 * USEC_PER_SEC)
 #define RELEASE_USEC (5 * 60 * USEC_PER_SEC)
 #define FORGET_USEC (60 * 60 * USEC_PER_SEC)
-#define STOP_USEC (5 * USEC_PER_SEC)    /* for runs to come to a resumable point */
+#define LEAVE_USEC (2 * USEC_PER_SEC)   /* for runs to come to a resumable point, and to take leave of their servers */
+#define STOP_USEC (5 * USEC_PER_SEC)    /* without leave */
 
 /* ---- The service manager -------------------------------------------------------------------------- */
 
@@ -57,6 +58,24 @@ static int on_post(sd_event_source *s, void *userdata) {
         return 0;
 }
 
+void manager_alive(Manager *m) {
+        uint64_t now = now_usec();
+
+        if (m->alive_interval == 0 || now < m->alive_usec + m->alive_interval)
+                return;
+        m->alive_usec = now;
+        (void) sd_notify(false, "WATCHDOG=1");
+}
+
+/* The event loop tells it by itself, but not while something takes long. */
+static int set_watchdog(Manager *m) {
+        uint64_t usec = 0;
+        int r = sd_watchdog_enabled(false, &usec);
+
+        m->alive_interval = r > 0 ? MAX2(usec / 4, (uint64_t) 1) : 0;
+        return sd_event_set_watchdog(m->event, true);
+}
+
 /* ---- Stop and reload ------------------------------------------------------------------------------ */
 
 /* A run that hangs, say in a file system that does not answer, is taken up again like after a crash. */
@@ -74,14 +93,35 @@ static int on_stop_timeout(sd_event_source *s, uint64_t usec, void *userdata) {
         _exit(EXIT_SUCCESS);
 }
 
+static void cancel_runs(Manager *m) {
+        Job *j;
+
+        TAILQ_FOREACH(j, &m->jobs, jobs)
+                if (j->run)
+                        run_cancel(j->run);
+}
+
+static int arm_stop(Manager *m, uint64_t usec, sd_event_time_handler_t handler) {
+        m->stop_timer = sd_event_source_disable_unref(m->stop_timer);
+        return sd_event_add_time_relative(m->event, &m->stop_timer, CLOCK_MONOTONIC, usec, 0, handler, m);
+}
+
+/* A server that does not answer is not taken leave of. */
+static int on_stop_slow(sd_event_source *s, uint64_t usec, void *userdata) {
+        Manager *m = userdata;
+
+        (void) s;
+        (void) usec;
+        cancel_runs(m);
+        return arm_stop(m, STOP_USEC - LEAVE_USEC, on_stop_timeout);
+}
+
 static int end_if_idle(Manager *m) {
         return m->stopping && m->runs == 0 ? sd_event_exit(m->event, 0) : 0;
 }
 
 static int on_stop(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
         Manager *m = userdata;
-        uint64_t now = 0;
-        Job *j;
 
         (void) s;
         (void) si;
@@ -90,11 +130,8 @@ static int on_stop(sd_event_source *s, const struct signalfd_siginfo *si, void *
         m->stopping = true;
         (void) sd_notify(false, "STOPPING=1");
         deadlines_judged(m);
-        TAILQ_FOREACH(j, &m->jobs, jobs)
-                if (j->run)
-                        run_cancel(j->run);
-        (void) sd_event_now(m->event, CLOCK_MONOTONIC, &now);
-        (void) sd_event_add_time(m->event, &m->stop_timer, CLOCK_MONOTONIC, now + STOP_USEC, 0, on_stop_timeout, m);
+        cancel_runs(m);
+        (void) arm_stop(m, LEAVE_USEC, on_stop_slow);
         return end_if_idle(m);
 }
 
@@ -175,7 +212,7 @@ static int add_sources(Manager *m) {
         if (r >= 0)
                 r = deadlines_watch_clock(m);
         if (r >= 0)
-                r = sd_event_set_watchdog(m->event, true);
+                r = set_watchdog(m);
         if (r >= 0)
                 r = watch_new(m->event, m->config_directories, on_directories_changed, m, &m->watch);
         return r;

@@ -52,6 +52,7 @@ typedef struct Job {
         struct Manager *manager;        /* for the timer */
         char *complaint;                /* what is wrong with its target, as it was reported last, or what it waits for */
         char *waited;                   /* what it waited for, as it was reported last */
+        uint64_t waited_since;          /* since when, however often it was looked for; realtime clock */
         uint64_t arrival;               /* the order of the queue */
         sd_event_source *source_watch;  /* while it waits for its source here: see arrival.h */
         dev_t source_device;            /* the directory that is watched */
@@ -122,6 +123,7 @@ typedef struct Manager {
         void *by_name;                  /* tsearch(3): of Job */
         struct JobList jobs;
         Servers servers;                /* with the queues */
+        bool units_reported;            /* that systemd cannot be told what the generator has to know */
         unsigned count[JOB_STATES];
         unsigned runs;                  /* threads: those of running jobs, and checks */
         uint64_t arrivals;              /* the order of the queues */
@@ -141,6 +143,9 @@ typedef struct Manager {
         char *deadlines_path;           /* the file whose time is judged_usec */
         uint64_t judged_usec;           /* of the realtime clock: up to when deadlines were looked at; 0: never */
 
+        uint64_t alive_usec;            /* when the service manager was told last by manager_alive */
+        uint64_t alive_interval;        /* how often it is to be told; 0: not at all */
+
         sd_event_source *stop_timer;
         bool stopping;
         char *status;                   /* as sent last */
@@ -152,6 +157,8 @@ typedef struct Manager {
 int manager_new(const ManagerOptions *options, Manager **ret);
 /* First scan, then READY=1; from then on sd_event_loop(m->event) does everything. */
 void manager_start(Manager *m);
+/* To be called now and then by what takes long: tells the service manager that we are alive. */
+void manager_alive(Manager *m);
 /* Reads all job files again, as for SIGHUP. */
 void manager_reload(Manager *m);
 Manager *manager_free(Manager *m);

@@ -11,6 +11,8 @@
 #include "queue.h"
 #include "units.h"
 
+#define LOOK_APART_USEC (10 * USEC_PER_MSEC)    /* between two looks at sources, on average */
+
 static bool is_concluded(const LedgerEntry *e) {
         return e && (e->state == LEDGER_DONE || e->state == LEDGER_FAILED);
 }
@@ -153,10 +155,16 @@ static void reject(Manager *m, Job *j, Run *run) {
         j->complaint = STEAL_PTR(run->text);
 }
 
-/* Looks that find nothing come every few seconds: what is missing is said when that is news. */
+/*
+ * Looks that find nothing come every few seconds, and less often if very many jobs wait: what is missing is said when that is
+ * news, and since when the job waits is not forgotten for a look.
+ */
 static void wait_for_source(Manager *m, Job *j, Run *run) {
-        job_wait(m, j, JOB_WAITING, arrival_await(m, j, run->source_fd, run->delay_usec));
-        if (!j->waited || !streq(j->waited, strempty(run->text))) {
+        job_wait(m, j, JOB_WAITING, arrival_await(m, j, run->source_fd, MAX2(run->delay_usec, m->count[JOB_WAITING] * LOOK_APART_USEC)));
+        if (j->waited && streq(j->waited, strempty(run->text)))
+                j->since_usec = j->waited_since;
+        else {
+                j->waited_since = j->since_usec;
                 report_event(&m->context.report, LOG_INFO, KFTP_MESSAGE_JOB_WAITS, j->name, 0, "%s: waits: %s", j->name,
                              strempty(run->text));
                 free(j->waited);
@@ -186,6 +194,7 @@ static void go_on(Manager *m, Job *j, Run *run) {
                 job_wait(m, j, JOB_WAITING, run->delay_usec);
                 j->complaint = STEAL_PTR(run->text);
                 return;
+        case RUN_SERVER_BUSY:
         case RUN_STOPPED:
         case RUN_NO_DEVICE:
                 j->begun = true;

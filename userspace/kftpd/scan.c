@@ -154,8 +154,10 @@ static void scan(Manager *m, const KftpJobDirectories *d, bool forced) {
         m->directory_missing = false;
         m->generation++;
         kftp_job_list_sort_by_arrival(&list);
-        for (size_t i = 0; i < list.n; i++)
+        for (size_t i = 0; i < list.n; i++) {
                 job_look(m, d, list.items[i].name, forced);
+                manager_alive(m);
+        }
         remove_unseen(m);
         forget_strays(m, d);
 }

@@ -21,7 +21,7 @@
 #include "util.h"
 
 struct KftpControl {
-        atomic_bool cancelled;
+        atomic_uint cancels;            /* how often it was cancelled */
         atomic_int device_fd;
         atomic_uint cancellers;
         atomic_bool logged_in;          /* the session on device_fd is, and so knows what to do about its requests */
@@ -65,7 +65,7 @@ void kftp_control_cancel(KftpControl *c) {
         bool again;
 
         /* First the flag, then the descriptor: attach does it the other way round, so one sees the other. */
-        again = atomic_exchange(&c->cancelled, true);
+        again = atomic_fetch_add(&c->cancels, 1) > 0;
         (void) !write(c->event_fd, &(uint64_t) { 1 }, sizeof(uint64_t));
 
         atomic_fetch_add(&c->cancellers, 1);
@@ -77,7 +77,11 @@ void kftp_control_cancel(KftpControl *c) {
 }
 
 bool kftp_control_cancelled(const KftpControl *c) {
-        return c && atomic_load(&c->cancelled);
+        return kftp_control_cancels(c) > 0;
+}
+
+unsigned kftp_control_cancels(const KftpControl *c) {
+        return c ? atomic_load(&c->cancels) : 0;
 }
 
 int kftp_control_fd(const KftpControl *c) {
@@ -89,7 +93,7 @@ void kftp_control_attach(KftpControl *c, int device_fd) {
                 return;
         atomic_store(&c->logged_in, false);
         atomic_store(&c->device_fd, device_fd);
-        if (atomic_load(&c->cancelled))
+        if (atomic_load(&c->cancels) > 0)
                 cancel(device_fd, KFTP_CANCEL_SESSION);
 }
 
@@ -101,7 +105,7 @@ void kftp_control_logged_in(KftpControl *c) {
 void kftp_control_submitted(const KftpControl *c) {
         int fd = c ? atomic_load(&c->device_fd) : -1;
 
-        if (fd >= 0 && atomic_load(&c->cancelled))
+        if (fd >= 0 && atomic_load(&c->cancels) > 0)
                 cancel(fd, KFTP_CANCEL_ALL);
 }
 

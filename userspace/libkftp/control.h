@@ -6,6 +6,8 @@
 /* What a transfer does with its handle. c may be NULL everywhere: then nothing is ever cancelled. */
 
 bool kftp_control_cancelled(const KftpControl *c);
+/* How often: from the second time on somebody finds that it takes too long. */
+unsigned kftp_control_cancels(const KftpControl *c);
 
 /* A descriptor that polls readable, for ever, once c was cancelled; -1 without c. */
 int kftp_control_fd(const KftpControl *c);

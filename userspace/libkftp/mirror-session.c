@@ -334,7 +334,7 @@ static bool is_over(Mirror *m) {
         return over;
 }
 
-/* By the caller. Of a mirror that is done only the farewells are cut short. */
+/* By the caller. Of a mirror that has ended, or was cancelled before, the leave that sessions take is cut short. */
 static void cancel(Mirror *m) {
         if (!has_ended(m)) {
                 m->cancelled = true;
@@ -354,18 +354,20 @@ void mirror_run_sessions(Mirror *m) {
                 { .fd = m->wake_fd, .events = POLLIN },
                 { .fd = kftp_control_fd(control), .events = POLLIN },
         };
+        unsigned cancels = 0;
         uint64_t value;
 
         for (;;) {
                 start_wanted(m);
                 if (is_over(m))
                         break;
-                if (poll(p, ELEMENTS(p), m->options->progress ? TELL_MSEC : -1) < 0)
+                if (poll(p, ELEMENTS(p), m->options->progress || cancels > 0 ? TELL_MSEC : -1) < 0)
                         continue;
                 mirror_tell_progress(m);
                 (void) !read(m->wake_fd, &value, sizeof(value));
-                if (p[1].fd >= 0 && kftp_control_cancelled(control)) {
-                        p[1].fd = -1;
+                if (kftp_control_cancels(control) > cancels) {
+                        cancels = kftp_control_cancels(control);
+                        p[1].fd = -1;           /* it is readable for ever: what comes is looked for now and then */
                         cancel(m);
                 }
         }
