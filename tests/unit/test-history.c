@@ -16,7 +16,7 @@ static const struct {
         const char *id, *unit, *job, *result, *more, *message;
 } records[] = {
         { KFTP_MESSAGE_JOB_DONE, "kftpd.service", "acme", "done", "KFTP_FILES=14\nKFTP_BYTES=1288490189\nKFTP_USEC=80000000\nKFTP_ATTEMPT=1\n",
-          "acme: done: 14 files, 1.2 GiB in 1min 20s, 3 unchanged" },
+          "acme: done: 14 files, 1.2 GiB in 1min 20s, 3 unchanged, 0 failed" },
         /* a file is no run, nor is an attempt */
         { KFTP_MESSAGE_FILE_DONE, "kftpd.service", "acme", "done", "KFTP_BYTES=1\n", "acme: a -> b: 1 B in 0.1 s (1 B/s)" },
         { KFTP_MESSAGE_ATTEMPT_FAILED, "kftpd.service", "orders", "retry", "KFTP_ATTEMPT=1\n", "orders: attempt 1 of 6 failed: x" },

@@ -70,7 +70,7 @@ static void test_list(void **state) {
         /* all of it, where nothing limits the width */
         expect(mock_out, "JOB                                     STATE");
         expect(mock_out, "backup-of-a-rather-long-name-for-a-job  rejected");
-        expect(mock_out, "error: RetrySec=: not a time span: \"soon\"\n");
+        expect(mock_out, "  backup.job:3:8: error: RetrySec=: not a time span: \"soon\"\n");
         expect(mock_out, "hello                                   done       2min ago  -");
         expect(mock_out, "127.0.0.1:2121");
         expect(mock_out, "ftp://127.0.0.1:2121/hello.txt -> /srv/ftp/in/\n");

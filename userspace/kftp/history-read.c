@@ -52,6 +52,28 @@ static int add_matches(sd_journal *j, const HistoryQuery *q) {
 
 /* ---- What they tell -------------------------------------------------------------------------------- */
 
+/* "3 unchanged, 0 failed": what did not happen is not worth a column. NULL: nothing is left, or no memory. */
+static char *drop_nothing(const char *text) {
+        char *kept = NULL;
+        size_t n;
+        FILE *f = open_memstream(&kept, &n);
+
+        if (!f)
+                return NULL;
+        while (*text) {
+                size_t length = strcspn(text, ",");
+
+                if (!startswith(text, "0 "))
+                        fprintf(f, "%s%.*s", ftello(f) > 0 ? ", " : "", (int) length, text);
+                text += length;
+                text += strspn(text, ", ");
+        }
+        if (fclose(f) == 0 && kept && *kept)
+                return kept;
+        free(kept);
+        return NULL;
+}
+
 /* "acme: failed: TEXT, not retried": the line has columns for the rest. */
 static char *text_of(const PastRun *run, const char *message) {
         const char *text = message;
@@ -65,7 +87,7 @@ static char *text_of(const PastRun *run, const char *message) {
                 const char *in = strstr(text, " in ");
 
                 text = in ? strstr(in, ", ") : NULL;
-                return text ? strdup(text + 2) : NULL;
+                return text ? drop_nothing(text + 2) : NULL;
         }
         return strdup(text);
 }

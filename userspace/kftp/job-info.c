@@ -85,6 +85,7 @@ static void forget(JobInfo *job) {
 void job_info_done(JobInfo *job) {
         forget(job);
         free(job->job);
+        free(job->told);
         *job = (JobInfo) {};
 }
 

@@ -46,6 +46,8 @@ typedef struct JobInfo {
         uint64_t files;
         uint64_t rate;
         uint64_t started;
+
+        char *told;                     /* what was said of it last: the reader's; not in its JSON */
 } JobInfo;
 
 /* Takes an a{sv} from the message: what it says replaces what was known, and all of it if it tells the state. -errno. */

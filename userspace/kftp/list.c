@@ -24,9 +24,12 @@ static const Column list_columns[] = {
 /* What tells most about the job in the line's rest. */
 static char *about(const JobInfo *job) {
         const char *problem = view_problem(job);
+        size_t n = problem ? strcspn(problem, ":") : 0;
+        const char *slash = n > 0 ? memrchr(problem, '/', n) : NULL;
 
+        /* of the path of a job file with an error, its name is enough */
         if (problem)
-                return strdup(problem);
+                return strdup(job_info_is(job, "rejected") && slash ? slash + 1 : problem);
         if (job->description)
                 return strdup(job->description);
         return job_info_what(job);

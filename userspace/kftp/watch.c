@@ -64,20 +64,35 @@ static _printf_(4, 5) void write_event(Watching *w, const char *job, const char 
                 (void) sd_event_exit(w->follow.event, KFTP_CLASS_LOCAL);
 }
 
-static void tell_state(Watching *w, const JobInfo *job) {
-        const char *colour = view_state_colour(job->state), *text = view_problem(job);
-        char clock[WHEN_MAX];
+/* Whether the text is not what was said of the job last; it is from now on. */
+static bool is_news(JobInfo *job, const char *text) {
+        if (streq(strempty(job->told), text))
+                return false;
+        free(job->told);
+        job->told = strdup(text);
+        return true;
+}
 
-        /* that one is told with all that it has done */
-        if (job_info_is(job, "done") || job_info_is(job, "failed"))
+/* Once something moves: a look at a source where there is nothing is a run, too, and many of those are no events. */
+static void tell_running(Watching *w, JobInfo *job) {
+        if (is_news(job, "running"))
+                write_event(w, job->job, view_state_colour(job->state), "running, attempt %" PRIu64 " of %" PRIu64,
+                            MAX2(job->attempt, UINT64_C(1)), job->retries + 1);
+}
+
+static void tell_state(Watching *w, JobInfo *job) {
+        const char *colour = view_state_colour(job->state), *text = view_problem(job);
+        _cleanup_free_ char *all = NULL;
+
+        /* what has ended is told with all that it has done */
+        if (job_info_is(job, "running") || job_info_is(job, "done") || job_info_is(job, "failed"))
                 return;
-        if (job_info_is(job, "running"))
-                write_event(w, job->job, colour, "running, attempt %" PRIu64 " of %" PRIu64, MAX2(job->attempt, UINT64_C(1)), job->retries + 1);
-        else if (job->not_before > 0)
-                write_event(w, job->job, colour, "%s until %s%s%s", job->state, when_clock(clock, job->not_before, when_now()),
-                            text ? ": " : "", strempty(text));
-        else
-                write_event(w, job->job, colour, "%s%s%s", job->state, text ? ": " : "", strempty(text));
+        if (asprintf(&all, "%s%s%s", strempty(job->state), text ? ": " : "", strempty(text)) < 0) {
+                all = NULL;
+                return;
+        }
+        if (!job_info_is(job, "queued") && is_news(job, all))
+                write_event(w, job->job, colour, "%s", all);
 }
 
 static void tell_end(Watching *w, const JobInfo *job) {
@@ -92,7 +107,7 @@ static void tell_end(Watching *w, const JobInfo *job) {
 
 /* ---- The screen ------------------------------------------------------------------------------------ */
 
-/* "2 running, 3 queued, 1 failed of 12 jobs; 31.2 MiB/s; ^C ends this" */
+/* "2 running, 3 queued, 1 failed of 12 jobs; 31.2 MiB/s" */
 static char *make_tail(const Watching *w) {
         static const char *const states[] = { "running", "queued", "waiting", "scheduled", "done", "failed", "rejected" };
         char speed[KFTP_FORMAT_MAX], *text = NULL;
@@ -119,7 +134,7 @@ static char *make_tail(const Watching *w) {
         fprintf(f, "%s of %zu job%s", *separator ? "" : "none", w->jobs.n, w->jobs.n == 1 ? "" : "s");
         if (rate > 0)
                 fprintf(f, "; %s", kftp_format_rate(speed, rate));
-        fputs(w->follow.owner ? "; ^C ends this\n" : "; kftpd is not running, waiting for it\n", f);
+        fputs(w->follow.owner ? "\n" : "; kftpd is not running, waiting for it\n", f);
         if (fclose(f) == 0)
                 return text;
         free(text);
@@ -174,7 +189,6 @@ static void draw_soon(Watching *w) {
 static void on_changed(Follow *f, const char *name, JobInfo *news) {
         Watching *w = f->userdata;
         JobInfo *job = job_list_find(&w->jobs, name);
-        _cleanup_free_ char *before = job && job->state ? strdup(job->state) : NULL;
 
         if (!is_watched(w, name))
                 return;
@@ -183,12 +197,12 @@ static void on_changed(Follow *f, const char *name, JobInfo *news) {
         if (!job)
                 return;
         news->job = STEAL_PTR(job->job);
+        news->told = STEAL_PTR(job->told);
         job_info_done(job);
         *job = *news;
         *news = (JobInfo) {};
         write_json(w, "changed", job);
-        if (!streq_ptr(before, job->state))
-                tell_state(w, job);
+        tell_state(w, job);
         if (job_info_is(job, "removed"))
                 job_list_remove(&w->jobs, job);
         draw_soon(w);
@@ -196,11 +210,17 @@ static void on_changed(Follow *f, const char *name, JobInfo *news) {
 
 static void on_ended(Follow *f, const char *name, uint64_t run, JobInfo *job) {
         Watching *w = f->userdata;
+        JobInfo *known;
 
         if (!is_watched(w, name))
                 return;
         free(job->job);
         job->job = strdup(name);
+        known = job_list_find(&w->jobs, name);
+        if (known) {
+                free(known->told);
+                known->told = NULL;
+        }
         /* of a job that runs again already, the daemon tells of the new run */
         if (job->last_run != run || !job->job)
                 return;
@@ -230,6 +250,7 @@ static void on_progress(Follow *f, JobList *running) {
                         continue;
                 take_progress(job, &running->jobs[i]);
                 write_json(w, "progress", job);
+                tell_running(w, job);
         }
         draw(w);
 }
