@@ -128,7 +128,7 @@ def disturb(rng, daemon, server, what):
     daemon.start()
 
 
-@pytest.mark.parametrize("name", ["vsftpd", "proftpd", "pure-ftpd", "pyftpdlib"])
+@pytest.mark.parametrize("name", ["vsftpd", *(pytest.param(name, marks=pytest.mark.slow) for name in ("proftpd", "pure-ftpd", "pyftpdlib"))])
 def test_killed_at_random(name, servers, home, daemon):
     server = servers.get(name)
     for number in range(COUNT):
