@@ -11,6 +11,7 @@
 #include "catalog-ids.h"
 #include "failure.h"
 #include "runner-internal.h"
+#include "source.h"
 #include "target.h"
 #include "units.h"
 
@@ -118,12 +119,22 @@ static void conclude(Run *run) {
 }
 
 /* The source of a copy need not be there yet. */
+/* That it is not there is no fault: it is waited for. */
+static char *check_source_of_copy(const KftpJob *job) {
+        bool removing = job->then.action != KFTP_THEN_KEEP || job->then_on_failure.action != KFTP_THEN_KEEP;
+        _cleanup_free_ char *directory = NULL, *name = NULL;
+
+        if ((!job->set && !removing) || source_place(job, &directory, &name) < 0 || access(directory, F_OK) < 0)
+                return NULL;
+        return source_check(directory, removing);
+}
+
 static char *check_here(const KftpJob *job) {
         if (!job->upload)
                 return job->mirror || job->set ? target_check_tree(job->path) : target_check(job->path);
         if (job->mirror)
                 return source_check(job->path, job->mirror_options.move);
-        return job->set && access(job->path, F_OK) >= 0 ? source_check(job->path, job->then.action != KFTP_THEN_KEEP) : NULL;
+        return check_source_of_copy(job);
 }
 
 static bool target_is_good(Run *run) {

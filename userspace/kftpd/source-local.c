@@ -95,7 +95,8 @@ static int add_one(SourceCollector *c, int directory_fd, KftpFailure *f) {
 int source_list_local(SourceCollector *c, KftpFailure *f) {
         int r;
 
-        c->directory_fd = open(c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        /* One whose name is known may be in a directory that we cannot list. */
+        c->directory_fd = open(c->directory, (c->name ? O_PATH : O_RDONLY) | O_DIRECTORY | O_CLOEXEC);
         if (c->directory_fd < 0 && (errno == ENOENT || (errno == ENOTDIR && c->name))) {
                 c->listing->absent = true;
                 return 0;
