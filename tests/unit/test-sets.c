@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include "asking.h"
 #include "daemon.h"
 #include "kftpd/catalog-ids.h"
 
@@ -271,6 +272,52 @@ static void test_then_of_one(void **state) {
         daemon_stop(d, SIGTERM);
 }
 
+/* Until the daemon has said so many times that nothing runs: what ended is put away then, and can be asked for again. */
+static void await_idle(Daemon *d, unsigned n) {
+        for (unsigned i = 0; daemon_count(d, "NOTIFY", "STATUS=0 running, 0 queued") < n; i++) {
+                assert_true(i < 2000);
+                (void) usleep(10000);
+        }
+}
+
+/* The run has failed behind the delivery: to try it again by hand is not to deliver it again. */
+static void test_retry_of_then(void **state) {
+        Daemon *d = *state;
+
+        put_source(d, "acme.csv");
+        put_file(d, "then-fails", "");
+        daemon_start(d);
+        put_job(d, "acme", "ok", "[Job]\nRetries=0\n[Source]\nThen=delete\n");
+        daemon_expect(d, 1, JOB_FAILED, "not now");
+        assert_true(take(d, "acme.csv"));
+        remove_file(d, "then-fails");
+        await_idle(d, 2);
+        daemon_ask(d, "retry acme");
+        daemon_expect(d, 1, JOB_DONE, "done: 1 file");
+        daemon_expect(d, 1, "CALL", NULL);
+        assert_false(file_exists(d, "out/acme.csv") || file_exists(d, "source/acme.csv"));
+        daemon_stop(d, SIGTERM);
+}
+
+/* What was delivered is so again if somebody says so, once. */
+static void test_again(void **state) {
+        Daemon *d = *state;
+
+        put_source(d, "a");
+        daemon_start(d);
+        put_set(d, "acme", "set", NULL);
+        daemon_expect(d, 1, JOB_DONE, "done: 1 file");
+        await_idle(d, 2);
+        daemon_ask(d, "run acme");
+        daemon_expect(d, 1, JOB_DONE, "done: 0 files");
+        daemon_check_field(d, JOB_DONE, "done: 0 files", "KFTP_TRIGGER=hand");
+        await_idle(d, 3);
+        daemon_ask(d, "run-again acme");
+        daemon_expect(d, 2, JOB_DONE, "done: 1 file");
+        daemon_expect(d, 2, "FETCH set/dir/a", NULL);
+        daemon_stop(d, SIGTERM);
+}
+
 /* ---- Crashes -------------------------------------------------------------------------------------- */
 
 static void crash_at(Daemon *d, const char *crash, bool delivered) {
@@ -394,6 +441,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_interrupted, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_then, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_then_of_one, set_up, daemon_teardown),
+                cmocka_unit_test_setup_teardown(test_retry_of_then, set_up, daemon_teardown),
+                cmocka_unit_test_setup_teardown(test_again, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_crash_before_rename, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_crash_after_rename, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_crash_before_then, set_up, daemon_teardown),

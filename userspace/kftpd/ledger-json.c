@@ -42,6 +42,7 @@ static const struct {
         { "item_size", MEMBER_U64, offsetof(LedgerEntry, item_size) },
         { "item_mtime", MEMBER_S64, offsetof(LedgerEntry, item_mtime) },
         { "item_precision", MEMBER_UNSIGNED, offsetof(LedgerEntry, item_precision) },
+        { "pending", MEMBER_BOOL, offsetof(LedgerEntry, pending) },
         { "twin", MEMBER_BOOL, offsetof(LedgerEntry, twin) },
         { "twin_mtime", MEMBER_S64, offsetof(LedgerEntry, twin_mtime) },
         { "set", MEMBER_BOOL, offsetof(LedgerEntry, set) },

@@ -93,7 +93,7 @@ bool ledger_entry_recover(LedgerEntry *e) {
                 return false;
         e->state = LEDGER_DONE;
         e->recovered = true;
-        e->reported = false;
+        e->reported = e->pending = false;
         e->transferred = 1;
         return true;
 }

@@ -46,6 +46,8 @@ typedef struct LedgerEntry {
         int64_t item_mtime;
         uint32_t item_precision;
 
+        bool pending;                   /* what became of the intent is not known to be settled, whatever the state is: the run may have failed
+                                         * behind it, and be tried again by hand */
         char *temporary;                /* from LEDGER_INTENT on */
         char *final;
         uint64_t directory_inode;       /* of the directory of both; 0 before LEDGER_INTENT */

@@ -103,7 +103,7 @@ static void report_file(const Report *report, const LedgerEntry *e) {
 }
 
 void report_recovered(const Report *report, const LedgerEntry *e) {
-        _cleanup_free_ char *item = kftp_escape(strempty(e->item), strlen(strempty(e->item))), *url = report_url_of(e, strempty(e->item));
+        _cleanup_free_ char *item = kftp_escape(strempty(e->item), strlen(strempty(e->item))), *url = e->set ? report_url_of(e, strempty(e->item)) : strdup(strempty(e->remote));
         _cleanup_free_ char *final = kftp_escape(strempty(e->final), strlen(strempty(e->final)));
         char bytes[KFTP_FORMAT_MAX];
         Record r;
@@ -186,7 +186,7 @@ static void report_failed(const Report *report, const LedgerEntry *e) {
 }
 
 void report_conclusion(const Report *report, const LedgerEntry *e) {
-        if (e->state == LEDGER_INTENT && e->set && ledger_entry_was_delivered(e))
+        if (e->state == LEDGER_INTENT && ledger_entry_was_delivered(e)) /* and nothing else follows, as the job is another one or gone */
                 report_recovered(report, e);
         else if (e->state == LEDGER_DONE && has_counts(e))
                 report_mirror_done(report, e);

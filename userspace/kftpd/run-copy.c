@@ -169,6 +169,7 @@ static void finish_recovered(Run *run, const RunFile *file) {
 
         if (run->job->set) {
                 e->state = LEDGER_RUNNING;
+                e->pending = false;
                 return;
         }
         r = run_then(run, &run->job->then, file, NULL, &f);
@@ -178,7 +179,7 @@ static void finish_recovered(Run *run, const RunFile *file) {
                 e->state = LEDGER_DONE;
                 e->class = KFTP_CLASS_OK;
                 e->recovered = true;
-                e->reported = false;
+                e->reported = e->pending = false;
                 e->transferred = 1;
                 if (run->job->upload)
                         run_set_string(&e->item, run->job->path);
@@ -197,6 +198,7 @@ static void fail_recovery(Run *run, const RunFile *file, const KftpFailure *f) {
                 return;
         }
         run->entry->state = LEDGER_RUNNING;
+        run->entry->pending = false;
         report_file_failed(&run->context->report, run->entry, file->name, f);
 }
 

@@ -14,6 +14,7 @@
 #include "control.h"
 #include "format.h"
 #include "runner-internal.h"
+#include "source.h"
 #include "utf8.h"
 
 #define TEXT_MAX 2000                   /* bytes of what a server or a failure says: an entry stays small */
@@ -48,15 +49,16 @@ static void settle_set(Run *run, LedgerEntry *e) {
 
         if (!e->item || !ledger_entry_was_delivered(e) || delivered_open(fd, e->job, &d) < 0)
                 return;
-        if (delivered_find(d, &file, NULL) == DELIVERED_NOT && delivered_add(d, DELIVERED_SENT, &file) >= 0)
+        if (delivered_find(d, &file, NULL) == DELIVERED_NOT && delivered_add(d, DELIVERED_SENT, &file) >= 0 && e->set)
                 report_conclusion(&run->context->report, e);
         delivered_free(d);
 }
 
 /* Says what was left unsaid of an earlier run, and notes that, for this run may come to nothing. */
 static void settle_earlier(Run *run, LedgerEntry *e) {
-        if (e->set)
+        if (e->set || source_is_listed(run->job))
                 settle_set(run, e);
+        e->then = false;        /* there is nothing to follow any more */
         (void) ledger_entry_recover(e);
         if (!run_is_concluded(e) || e->reported)
                 return;
@@ -102,9 +104,10 @@ static char *remote_of(const KftpJob *job) {
 
 /* Whether a file of the set that an earlier run was to send was sent, only the server knows: this run asks it. */
 static void inherit_intent(LedgerEntry *e, LedgerEntry *earlier) {
-        if (!earlier->upload || !earlier->set || earlier->state != LEDGER_INTENT || !streq(strempty(earlier->remote), strempty(e->remote)))
+        if (!earlier->upload || !earlier->set || !earlier->pending || !streq(strempty(earlier->remote), strempty(e->remote)))
                 return;
         e->state = LEDGER_INTENT;
+        e->pending = true;
         e->item = STEAL_PTR(earlier->item);
         e->temporary = STEAL_PTR(earlier->temporary);
         e->final = STEAL_PTR(earlier->final);
@@ -147,6 +150,8 @@ int run_load_entry(Run *run) {
                 return r;
         if (run->entry->state == LEDGER_INTERRUPTED && run->entry->transferred + run->entry->failed == 0)
                 run->fresh = true;
+        if (run->entry->pending && !run_is_concluded(run->entry))       /* tried again by hand */
+                run->entry->state = LEDGER_INTENT;
         run->entry->number = run->request.number;
         run->entry->trigger = run->request.trigger;
         run->entry->again = run->request.again;
@@ -161,7 +166,7 @@ int run_begin_attempt(Run *run) {
         LedgerEntry *e = run->entry;
 
         e->state = LEDGER_RUNNING;
-        e->recovered = e->reported = false;
+        e->recovered = e->reported = e->pending = false;
         e->ended_usec = 0;
         if (!e->mirror && !e->set)
                 e->bytes = 0;
@@ -235,6 +240,7 @@ int run_note_intent(void *userdata, const KftpIntent *i) {
         e->twin = i->twin;
         e->twin_mtime = i->twin_mtime;
         e->state = LEDGER_INTENT;
+        e->pending = true;
         return run_record(run);
 }
 

@@ -182,8 +182,10 @@ static int transfer(Set *s, const RunFile *file, KftpFailure *f) {
                 r = note_delivered(s, file, &result, f);
         }
         /* The store has it, or it has failed: the intent is settled. */
-        if (r >= 0 && run->entry->state == LEDGER_INTENT)
+        if (r >= 0 && run->entry->state == LEDGER_INTENT) {
                 run->entry->state = LEDGER_RUNNING;
+                run->entry->pending = false;
+        }
         kftp_result_done(&result);
         return r;
 }

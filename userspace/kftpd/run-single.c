@@ -49,6 +49,7 @@ static void conclude(Run *run, bool found) {
                 return;
         e->state = LEDGER_DONE;
         e->class = KFTP_CLASS_OK;
+        e->pending = false;
 }
 
 /* It was delivered by this run or an earlier one. */
