@@ -77,6 +77,7 @@ static void test_set(void **state) {
         assert_int_equal(run.entry->state, LEDGER_INTENT);
         assert_string_equal(run.entry->final, "in/a");
         assert_int_equal(run.entry->bytes, 7);
+        assert_true(run.sent_mtime_nsec == (int64_t) st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec);
 }
 
 static void test_single(void **state) {

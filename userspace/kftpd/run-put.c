@@ -146,8 +146,11 @@ static bool make_directory(KftpClient *c, const KftpJob *job, const KftpResult *
 
 static int send(Run *run, KftpClient *c, const RunFile *file, const char *path, int fd, KftpResult *ret) {
         KftpPutOptions put = put_options(run->job);
+        struct stat before;
         int r;
 
+        run->sent_mtime_nsec = fstat(fd, &before) < 0 ? 0 :
+                (int64_t) before.st_mtim.tv_sec * INT64_C(1000000000) + before.st_mtim.tv_nsec;
         put.has_source_fd = true;
         put.source_fd = fd;
         r = kftp_client_put(c, path, &run->job->url, &put, ret);
