@@ -11,6 +11,8 @@ import pytest
 
 from conftest import BUILD, CHECKOUT, SYSTEM, Root, call, needs_proc, packages
 
+UNITS = ("kftpd.service", "kftp@.service", "kftp-schedule.path", "kftp-schedule.service", "kftp-success@.path", "kftp-success@.service",
+         "kftp-failure@.path", "kftp-failure@.service")
 VERSION = (CHECKOUT / "VERSION").read_text().strip()
 
 
@@ -34,6 +36,9 @@ def removed(root, installed):
     (root / "etc/kftp.d/feed.job").write_text("[Job]\n")
     (root / "var/lib/kftp").mkdir(mode=0o700)
     (root / "var/lib/kftp/ledger").write_text("x")
+    (root / "etc/kftp/credentials/feed").write_text("secret")
+    (root / "var/lib/systemd/timers").mkdir(exist_ok=True)
+    (root / "var/lib/systemd/timers/stamp-kftp@feed.timer").write_text("")
     return root.run("apt-get", "remove", "-y", "kftp", "kftp-dkms", "kftp-dev").stdout
 
 
@@ -118,6 +123,9 @@ def test_users_and_groups(root, installed):
 def test_directories(root, installed):
     assert owner(root, "etc/kftp.d") == owner(root, "etc/kftp") == "root:root 755"
     assert list((root / "etc/kftp.d").iterdir()) == []
+    for name in ("etc/kftp/credentials", "etc/kftp/credentials.encrypted"):
+        assert owner(root, name) == "root:root 700", "passwords"
+    assert owner(root, "usr/lib/kftp.d") == "root:root 755"
 
 
 def test_a_served_directory_is_left_alone(root, installed):
@@ -140,12 +148,34 @@ def test_unit_is_enabled(root, installed):
         assert (root / f"etc/systemd/system/{target}.wants/kftpd.service").is_symlink(), target
 
 
-def test_unit_has_no_errors(root, installed):
-    assert root.run("systemd-analyze", "verify", "--man=no", "kftpd.service").stdout == ""
+def test_schedules_are_watched(root, installed):
+    assert root.run("systemctl", "is-enabled", "kftp-schedule.path").stdout.strip() == "enabled"
+    assert (root / "etc/systemd/system/paths.target.wants/kftp-schedule.path").is_symlink()
 
 
-def test_unit_is_confined(root, installed):
-    root.run("systemd-analyze", "security", "--offline=true", "--threshold=20", "/lib/systemd/system/kftpd.service")
+@pytest.mark.parametrize("unit", UNITS)
+def test_unit_has_no_errors(root, installed, unit):
+    assert root.run("systemd-analyze", "verify", "--man=no", unit.replace("@", "@x")).stdout == ""
+
+
+@pytest.mark.parametrize("unit", [u for u in UNITS if u.endswith(".service")])
+def test_unit_is_confined(root, installed, unit):
+    root.run("systemd-analyze", "security", "--offline=true", "--threshold=20", f"/lib/systemd/system/{unit}")
+
+
+def test_the_generator_needs_nothing_but_job_files(root, installed):
+    """Nothing of /var, no user, no service: as it runs when a machine boots."""
+    job = root / "usr/lib/kftp.d/feed.job"
+    job.write_text("[Job]\nOnCalendar=daily\n[Source]\nURL=ftp://h/a\n[Target]\nPath=/srv/ftp/\n")
+    said = root.run("sh", "-c", "mkdir /tmp/u && mount -t tmpfs none /var && /lib/systemd/system-generators/kftp-generator /tmp/u /tmp/u /tmp/u;"
+                    " umount /var; find /tmp/u -type f; rm -r /tmp/u").stdout
+    job.unlink()
+    assert said == "/tmp/u/kftp@feed.timer\n"
+
+
+def test_the_bus_has_a_policy(root, installed):
+    policy = (root / "usr/share/dbus-1/system.d/org.kftp1.conf").read_text()
+    assert '<allow own="org.kftp1"/>' in policy
 
 
 def test_catalog_explains_each_record(root, installed):
@@ -198,17 +228,21 @@ def test_remove_takes_the_module(root, removed):
 def test_remove_takes_the_programs(root, removed):
     assert not (root / f"usr/src/kftp-{VERSION}").exists()
     assert not (root / "usr/bin/kftp").exists()
-    assert not (root / "lib/systemd/system/kftpd.service").exists()
+    for name in (*(f"lib/systemd/system/{u}" for u in UNITS), "lib/systemd/system-generators/kftp-generator", "usr/libexec/kftp"):
+        assert not (root / name).exists(), name
 
 
 def test_remove_keeps_jobs_and_state(root, removed):
     assert (root / "etc/kftp.d/feed.job").exists()
     assert (root / "var/lib/kftp/ledger").exists()
+    assert (root / "etc/kftp/credentials/feed").exists()
 
 
 def test_purge_takes_the_state_but_not_what_people_wrote(root, purged):
     assert not (root / "var/lib/kftp").exists()
+    assert not list((root / "var/lib/systemd/timers").glob("stamp-kftp@*"))
     assert (root / "etc/kftp.d/feed.job").exists()
+    assert (root / "etc/kftp/credentials/feed").exists()
     assert (root / "srv/ftp").exists()
     assert root.run("id", "-u", "kftp").returncode == 0, "the user may own files"
     left = [p for p in (root / "etc/systemd").rglob("*kftp*")]
