@@ -103,7 +103,8 @@ static void report_file(const Report *report, const LedgerEntry *e) {
 }
 
 void report_recovered(const Report *report, const LedgerEntry *e) {
-        _cleanup_free_ char *item = kftp_escape(strempty(e->item), strlen(strempty(e->item))), *url = e->set ? report_url_of(e, strempty(e->item)) : strdup(strempty(e->remote));
+        _cleanup_free_ char *item = kftp_escape(strempty(e->item), strlen(strempty(e->item)));
+        _cleanup_free_ char *url = e->set ? report_url_of(e, strempty(e->item)) : strdup(strempty(e->remote));
         _cleanup_free_ char *final = kftp_escape(strempty(e->final), strlen(strempty(e->final)));
         char bytes[KFTP_FORMAT_MAX];
         Record r;
