@@ -97,6 +97,7 @@ static int start(Manager *m, Server *s, Job *j, uint64_t now) {
         j->definition = NULL;
         j->entry = NULL;
         j->cancelled = NULL;
+        j->by_hand = false;
         j->held = s;
         j->held_connections = n;
         server_take(s, n);
@@ -144,6 +145,7 @@ static void check(Manager *m, Job *j) {
         m->runs++;
         j->definition = NULL;
         j->cancelled = NULL;
+        j->by_hand = false;
 }
 
 static void wait_over(Manager *m, Job *j) {
