@@ -41,6 +41,8 @@ static void write_job(const char *name, const char *settings) {
         write_file(file, 0644, text);
 }
 
+static char paths[3 * PATH_MAX];        /* of job files */
+
 static void say(const char *line) {
         size_t n = strlen(said);
 
@@ -49,7 +51,7 @@ static void say(const char *line) {
 
 static int apply(void) {
         const Schedule s = {
-                .directories = at("jobs"),
+                .directories = paths,
                 .generated = at("generated"),
                 .runtime = at("run"),
                 .stamps = at("stamps"),
@@ -58,6 +60,7 @@ static int apply(void) {
         };
 
         said[0] = '\0';
+        snprintf(paths, sizeof(paths), "%s:%s:%s", at("none"), at("jobs"), at("neither"));
         return schedule_apply(&s);
 }
 

@@ -154,6 +154,18 @@ static int load_all(Generator *g, const KftpJobDirectories *d, const KftpJobList
         return 0;
 }
 
+/* One that is not there is an empty one, also the first: not everything may be mounted yet. */
+static void leave_out_missing(KftpJobDirectories *d) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < d->n; i++)
+                if (d->items[i].fd == -ENOENT)
+                        free(d->items[i].path);
+                else
+                        d->items[n++] = d->items[i];
+        d->n = n;
+}
+
 int generate(Generator *g) {
         _cleanup_(kftp_job_directories_done) KftpJobDirectories directories = {};
         _cleanup_(kftp_job_list_done) KftpJobList list = {};
@@ -163,9 +175,8 @@ int generate(Generator *g) {
         r = kftp_job_directories_open(g->directories, &directories);
         if (r < 0)
                 return r;
+        leave_out_missing(&directories);
         r = kftp_job_list_collect(&list, &directories, &path);
-        if (r == -ENOENT)
-                r = 0;
         if (r < 0)
                 say(g, "%s: %s", path, strerror(-r));
         k = load_all(g, &directories, &list);
