@@ -2,14 +2,12 @@
 """kftpd's queue with a server that lets in few at a time: all jobs end, in turns, and no other server's wait for them."""
 import os
 import re
-import signal
 import time
-from pathlib import Path
 
 import pytest
 
 from servers import real
-from support import PASSWORD, USER, sizes_now, wait_until, write_pattern
+from support import PASSWORD, USER, wait_until, write_pattern
 
 ADMITTED = 5
 AT_ONCE = 20
@@ -92,30 +90,3 @@ def test_deadline_when_the_clock_is_set(daemon):
         time.clock_settime(time.CLOCK_REALTIME, time.time() - ahead)
     assert daemon.stop()[0] == 0
     assert len(daemon.said("deadline missed")) == 1
-
-
-def with_children(pid):
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        for child in (thread / "children").read_text().split():
-            yield from with_children(int(child))
-    yield pid
-
-
-def test_stop_does_not_wait_for_the_sessions_of_a_mirror(slow_server, home, daemon):
-    """Not for the leave that each of them takes of a server that says nothing any more."""
-    server = slow_server("vsftpd", 1 << 16)
-    for i in range(3):
-        write_pattern(home / f"large{i}", 3000000)
-    (daemon.target / "here").mkdir()
-    daemon.mirror("acme", server.url(""), daemon.target / "here")
-    daemon.start()
-    wait_until(lambda: sum(sizes_now(daemon.target / "here").values()) > 300000, "nothing is transferred")
-    silent = list(with_children(server.process.pid))
-    try:
-        for pid in silent:
-            os.kill(pid, signal.SIGSTOP)
-        assert daemon.stop()[0] == 0
-    finally:
-        for pid in silent:
-            os.kill(pid, signal.SIGCONT)
-    assert daemon.said("acme: interrupted after") and not daemon.said("did not stop in time")
