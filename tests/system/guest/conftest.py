@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs in the booted guest, as root, with the packages installed and systemd as PID 1."""
+import os
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,18 @@ import pytest
 import feed
 
 feed.load_messages(Path(__file__).with_name("catalog-ids.h"))
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: left out by make check, run by make check-slow")
+
+
+def pytest_collection_modifyitems(config, items):
+    """KFTP_SLOW=no leaves the slow tests out, =only leaves the others out, =all none."""
+    wanted = {"no": [False], "only": [True], "all": [False, True]}[os.environ.get("KFTP_SLOW", "all")]
+    out = [item for item in items if bool(item.get_closest_marker("slow")) not in wanted]
+    config.hook.pytest_deselected(items=out)
+    items[:] = [item for item in items if item not in out]
 
 
 @pytest.fixture(scope="session", autouse=True)
