@@ -2,9 +2,8 @@
 """The service and what surrounds it: device, rights, limits of the unit, upgrade of the module."""
 import os
 import re
-import time
 
-from feed import MIB, ServerLog, drop, is_active, job_text, limit_rate, offer, received, run, sha256, wait_for, wait_for_record
+from feed import MIB, ServerLog, is_active, offer, run, sha256, wait_for
 
 GET = ("/usr/bin/kftp", "get", "--user=feed", "--password-file=/root/feed.password", "--timeout=8", "--retries=0")
 
@@ -64,17 +63,6 @@ def test_a_disabled_daemon_stays_away():
     assert is_active()
 
 
-def test_the_status_line_tells_what_goes_on(target):
-    status = ("systemctl", "show", "-P", "StatusText", "kftpd")
-    wait_for("it is idle", lambda: run(*status).stdout.startswith("0 running"))
-    offer("status.bin", 6 * MIB)
-    limit_rate(MIB)
-    drop("status", job_text("status.bin", target / "status.bin"))
-    wait_for("bytes arrive", lambda: received(target) > 0)
-    wait_for("it says so", lambda: re.match(r"1 running, 0 queued", run(*status).stdout))
-    wait_for_record("status", "JOB_DONE")
-
-
 def test_ip_address_deny_binds_transfers(target):
     """The module's sockets are made in the cgroup of the caller: a unit's address filter holds for them."""
     digest = offer_to_root("deny.bin")
@@ -86,22 +74,6 @@ def test_ip_address_deny_binds_transfers(target):
     allowed = transient("IPAddressDeny=any", "IPAddressAllow=127.0.0.1", command=get)
     assert allowed.returncode == 0, allowed.stdout
     assert sha256(target / "deny.bin") == digest
-
-
-def test_ip_address_deny_binds_the_daemon(target):
-    """Denied, not a packet leaves; allowed again, the same connection is made and the job ends well."""
-    offer("denied.bin", 1000)
-    log = ServerLog()
-    run("systemctl", "set-property", "--runtime", "kftpd", "IPAddressDeny=any")
-    try:
-        drop("denied", job_text("denied.bin", target / "denied.bin", host="127.0.0.1"))
-        wait_for("the device is in use", lambda: open("/sys/module/kftp/refcnt").read().strip() == "1")
-        time.sleep(5)
-        assert log.text() == "" and received(target) == 0
-    finally:
-        run("systemctl", "set-property", "--runtime", "kftpd", "IPAddressDeny=")
-    wait_for_record("denied", "JOB_DONE")
-    assert log.commands("RETR") == ["denied.bin"]
 
 
 def test_address_family_limits_do_not_see_the_module(target):
