@@ -4,7 +4,7 @@
 #   make check          all gating tests; installs the tools it needs (as root)
 #   make check-unit     the pure code under ASan and UBSan
 #   make check-fast     the device and the command in a guest with this machine's root
-#   make check-slow     the command's slow tests, in the same guest, and those of the service
+#   make check-slow     the command's slow tests, in two such guests, those of the service, and power cuts
 #   make check-matrix   the module built for and booted on the kernels of four Debian suites
 #   make check-sanitize the same tests on a kernel with KASAN, lockdep, kmemleak and UBSAN, built once
 #   make check-fuzz     the parsers with inputs that a fuzzer makes up, by hand
@@ -52,6 +52,7 @@ check-fast: fast-inputs
 check-slow: fast-inputs system-image
 	KFTP_TIER=slow KFTP_SLOW=only KFTP_NO_DEVICE=1 KFTP_FAST_LIMIT=3300 tests/fast $(ARGS)
 	KFTP_TIER=slow KFTP_SLOW=only tests/system/run-guest $(B)
+	B=$(B) $(PYTEST) --junitxml=$(B)/results/slow/power-feed.xml tests/system/test_power_feed.py
 	tests/summary $(B)/results slow
 
 SUITES ?= bullseye bookworm trixie sid
