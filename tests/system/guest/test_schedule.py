@@ -146,7 +146,7 @@ def test_what_was_missed_is_made_up_for(target):
 def test_the_service_ends_as_the_run_does(target):
     offer("feed.bin", 1000)
     scheduled(target, "well")
-    scheduled(target, "badly", remote="missing.bin")
+    scheduled(target, "badly", NIGHTLY + "Retries=0\n", remote="missing.bin")  # it might come late
     wait_until_scheduled("well", "badly")
     run("systemctl", "start", "kftp@well.service")
     assert (target / "well").exists() and len(records("well", "JOB_DONE")) == 1
