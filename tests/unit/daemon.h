@@ -20,6 +20,9 @@
  *   crash-before-rename   SIGKILL between intent and rename
  *   crash-after-rename    SIGKILL behind the rename
  *   linger                stays between the rename and its return
+ *   lose-temporary        somebody removes the file between intent and rename
+ *   rename-fails          and it stays under its temporary name
+ * Of the last two the marker is gone then.
  * A crash removes its marker.
  *
  * That of kftp_mirror touches no files; it acts by the first part of the URL's path as well:

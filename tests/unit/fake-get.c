@@ -108,6 +108,12 @@ static int deliver(const char *temporary, const char *final, const KftpOptions *
         if (r < 0)
                 return fail(ret, KFTP_CLASS_LOCAL, r, false, "the intent could not be recorded");
         crash_if("crash-before-rename");
+        if (marker("lose-temporary", true)) {
+                (void) unlink(temporary);
+                return fail(ret, KFTP_CLASS_BUSY, -EBUSY, false, "another program has removed the file");
+        }
+        if (marker("rename-fails", true))
+                return fail(ret, KFTP_CLASS_LOCAL, -EROFS, false, "cannot rename");
         if (rename(temporary, final) < 0)
                 return fail(ret, KFTP_CLASS_LOCAL, -errno, false, "rename");
         crash_if("crash-after-rename");

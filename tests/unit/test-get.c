@@ -25,6 +25,7 @@
 static struct {
         int fd;
         bool knows;                     /* SIZE and MDTM */
+        bool loses;                     /* somebody removes the temporary file meanwhile */
         int refuse_connect[2];          /* KFTP_CONNECT of the first and the second address fails with this */
         int close_with[2];              /* CLOSED instead of CONNECTED, with this error */
 
@@ -59,6 +60,8 @@ static void device_done(struct kftp_run *run) {
         if (device.request.op == KFTP_OP_RETR) {
                 run->bytes = strlen(CONTENT);
                 assert_int_equal(pwrite(device.request.fd, CONTENT, strlen(CONTENT), 0), strlen(CONTENT));
+                if (device.loses)
+                        assert_int_equal(unlink(TEMPORARY), 0);
                 if (device.knows) {
                         run->event_flags = KFTP_EVENT_HAS_SIZE | KFTP_EVENT_HAS_MTIME;
                         run->remote_size = strlen(CONTENT);
@@ -249,6 +252,28 @@ static void test_rename_fails(void **state) {
         assert_complete_file_stays(in_the_way, false);
 }
 
+static int no_intent_expected(void *userdata, const KftpIntent *intent) {
+        (void) userdata;
+        (void) intent;
+        fail_msg("there is nothing that could get its name");
+        return 0;
+}
+
+/* An intent whose temporary file is not there would be taken for a delivery. */
+static void test_temporary_removed(void **state) {
+        const KftpOptions options = { .callbacks = { .intent = no_intent_expected } };
+        KftpResult result;
+
+        (void) state;
+        device.loses = true;
+        assert_int_equal(get(&options, &result), -EBUSY);
+        assert_int_equal(result.failure.class, KFTP_CLASS_BUSY);
+        assert_false(result.complete);
+        assert_int_equal(result.bytes, 0);
+        assert_int_equal(size_of("x.bin"), -1);
+        kftp_result_done(&result);
+}
+
 /* The first address does not answer, and for the second this machine has no route: that is no reason to give up. */
 static void test_first_failure_that_may_pass_is_told(void **state) {
         const KftpOptions options = {};
@@ -325,6 +350,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_cancelled_before_the_request, setup, test_directory_tear_down),
                 cmocka_unit_test_setup_teardown(test_intent_cannot_be_recorded, setup, test_directory_tear_down),
                 cmocka_unit_test_setup_teardown(test_rename_fails, setup, test_directory_tear_down),
+                cmocka_unit_test_setup_teardown(test_temporary_removed, setup, test_directory_tear_down),
                 cmocka_unit_test_setup_teardown(test_first_failure_that_may_pass_is_told, setup, test_directory_tear_down),
                 cmocka_unit_test_setup_teardown(test_second_address_answers, setup, test_directory_tear_down),
                 cmocka_unit_test_setup_teardown(test_goes_on_under_the_same_protection_only, setup, test_directory_tear_down),

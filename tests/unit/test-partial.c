@@ -171,23 +171,29 @@ static void test_busy_though_unfit(void **state) {
 }
 
 /* Another program that knows no lock has put its file under the temporary name. */
-static void test_replaced_by_another(void **state) {
+static void check_replaced(bool replaced_before_sync) {
         KftpFailure f = {};
         KftpPartial p;
 
-        (void) state;
         open_good(&p, false);
         put(&p, "mine", 0);
         assert_int_equal(unlink(".x.bin.kftp-part"), 0);
         test_write_file(".x.bin.kftp-part", "another's");
-        assert_int_equal(kftp_partial_rename(&p, &f), -EBUSY);
+        assert_int_equal(replaced_before_sync ? kftp_partial_sync(&p, &f) : kftp_partial_rename(&p, &f), -EBUSY);
         assert_int_equal(f.class, KFTP_CLASS_BUSY);
-        assert_non_null(strstr(f.text, "another program has replaced"));
+        assert_non_null(strstr(f.text, "another program has removed or replaced"));
         kftp_failure_done(&f);
         assert_int_equal(size_of("x.bin"), -1);
         kftp_partial_remove(&p);
         kftp_partial_close(&p);
         assert_int_equal(size_of(".x.bin.kftp-part"), 9);
+}
+
+static void test_replaced_by_another(void **state) {
+        (void) state;
+        check_replaced(false);
+        assert_int_equal(unlink(".x.bin.kftp-part"), 0);
+        check_replaced(true);
 }
 
 /* What somebody may have put there for us to write to. */

@@ -299,6 +299,30 @@ static void test_retry_of_then(void **state) {
         daemon_stop(d, SIGTERM);
 }
 
+/* Somebody has removed the file before it had its name, or afterwards: nobody has got it, and the source is the only copy there is. */
+static void check_lost(Daemon *d, const char *how) {
+        put_source(d, "acme.csv");
+        put_file(d, how, "");
+        daemon_start(d);
+        put_job(d, "acme", "ok", "[Job]\nRetries=0\n[Source]\nThen=delete\n");
+        daemon_expect(d, 1, JOB_FAILED, NULL);
+        (void) unlink(daemon_path(d, "out/.acme.csv.kftp-part"));
+        await_idle(d, 2);
+        daemon_ask(d, "retry acme");
+        daemon_expect(d, 1, JOB_DONE, "done: 1 file");
+        daemon_expect(d, 2, "CALL", NULL);
+        assert_true(file_exists(d, "out/acme.csv"));
+        daemon_stop(d, SIGTERM);
+}
+
+static void test_temporary_removed(void **state) {
+        check_lost(*state, "lose-temporary");
+}
+
+static void test_temporary_left(void **state) {
+        check_lost(*state, "rename-fails");
+}
+
 /* What was delivered is so again if somebody says so, once. */
 static void test_again(void **state) {
         Daemon *d = *state;
@@ -442,6 +466,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_then, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_then_of_one, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_retry_of_then, set_up, daemon_teardown),
+                cmocka_unit_test_setup_teardown(test_temporary_removed, set_up, daemon_teardown),
+                cmocka_unit_test_setup_teardown(test_temporary_left, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_again, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_crash_before_rename, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_crash_after_rename, set_up, daemon_teardown),

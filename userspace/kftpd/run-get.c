@@ -35,6 +35,22 @@ static bool is_skipped(const Run *run, const char *final) {
         return run->job->if_exists == KFTP_IF_EXISTS_SKIP && lstat(final, &st) >= 0;
 }
 
+/*
+ * A file that is known not to have got its name is not waited for in that form: whoever tidies its temporary file up later, or has
+ * done so, has not delivered it. What has failed behind the rename stays an intent.
+ */
+static void withdraw_intent(Run *run, const KftpResult *result) {
+        LedgerEntry *e = run->entry;
+
+        if (e->state != LEDGER_INTENT || result->complete || run->error < 0)
+                return;
+        if (result->failure.class != KFTP_CLASS_BUSY && (!e->temporary || access(e->temporary, F_OK) < 0))
+                return;
+        e->state = LEDGER_RUNNING;
+        e->pending = false;
+        (void) run_record(run);
+}
+
 /* ---- The one file of a job ------------------------------------------------------------------------ */
 
 static int get_single(Run *run, const RunFile *file, const char *final, const char *temporary, KftpResult *ret) {
@@ -56,7 +72,10 @@ static int get_single(Run *run, const RunFile *file, const char *final, const ch
         if (r < 0)
                 return r;
         kftp_result_done(ret);
-        return calls->get(client, &job->url, job->path, ret);
+        r = calls->get(client, &job->url, job->path, ret);
+        if (r < 0)
+                withdraw_intent(run, ret);
+        return r;
 }
 
 int run_get_single(Run *run, const RunFile *file, KftpResult *ret) {
@@ -144,7 +163,12 @@ static int get_in(Run *run, const RunFile *file, int directory_fd, const char *d
                 r = check_space(run, directory, temporary, file, file->size, &ret->failure);
         if (r >= 0)
                 r = run_client(run, &client, &ret->failure);
-        return r < 0 ? r : calls->fetch(client, &url, &fetch, ret);
+        if (r < 0)
+                return r;
+        r = calls->fetch(client, &url, &fetch, ret);
+        if (r < 0)
+                withdraw_intent(run, ret);
+        return r;
 }
 
 int run_get_file(Run *run, const RunFile *file, KftpResult *ret) {

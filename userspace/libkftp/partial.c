@@ -224,10 +224,21 @@ int kftp_partial_checkpoint(KftpPartial *p, uint64_t position) {
         return 0;
 }
 
+/* The lock does not bind other programs. What they put there is theirs, and nothing of it was checked. */
+static int check_name(KftpPartial *p, KftpFailure *f) {
+        if (is_named(p))
+                return 0;
+        p->fd = safe_close(p->fd);
+        return kftp_failure_set(f, KFTP_CLASS_BUSY, -EBUSY, false,
+                                "another program has removed or replaced %s: the file received was lost; see what it is, then try again",
+                                p->temporary);
+}
+
 int kftp_partial_sync(KftpPartial *p, KftpFailure *f) {
         if (fsync(p->fd) < 0)
                 return kftp_failure_local(f, -errno, "cannot write %s", p->temporary);
-        return 0;
+        /* Whoever records that it is about to get its name takes the lack of the temporary one for that it has got it. */
+        return check_name(p, f);
 }
 
 /* Where a rename cannot be kept from replacing: a second name can. A file system with neither has to be looked at first. */
@@ -264,15 +275,10 @@ static int sync_directory(KftpPartial *p, KftpFailure *f) {
 }
 
 int kftp_partial_rename(KftpPartial *p, KftpFailure *f) {
-        int r;
+        int r = check_name(p, f);
 
-        /* The lock does not bind other programs. What they put there is theirs, and nothing of it was checked. */
-        if (!is_named(p)) {
-                p->fd = safe_close(p->fd);
-                return kftp_failure_set(f, KFTP_CLASS_BUSY, -EBUSY, false,
-                                        "another program has replaced %s: the file received was lost; see what it is, then try again",
-                                        p->temporary);
-        }
+        if (r < 0)
+                return r;
         r = give_final_name(p);
         if (r == -EEXIST && p->must_be_new)
                 return exists(p, f);

@@ -58,7 +58,7 @@ void kftp_partial_describe(KftpPartial *p, uint64_t remote_size, int64_t remote_
 /* Syncs the data, then records that the first position bytes are there. Fails only if the data does. */
 int kftp_partial_checkpoint(KftpPartial *p, uint64_t position);
 
-/* Syncs the complete file, gives it its final name (-EEXIST if that must be new), and syncs the directory unless it is borrowed
+/* Syncs the complete file (class BUSY: its temporary name is not its own any more), gives it its final name (-EEXIST if that must be new), and syncs the directory unless it is borrowed
  * and need not be. */
 int kftp_partial_sync(KftpPartial *p, KftpFailure *f);
 int kftp_partial_rename(KftpPartial *p, KftpFailure *f);
