@@ -91,8 +91,15 @@ def job_text(remote, path, host=HOST, job="", source=""):
             f"[Target]\nPath={path}\n")
 
 
+#: the test that has used the name of a job
+USED = {}
+
+
 def drop(name, text):
-    """Writes a job file as an editor does: complete, under its name at once."""
+    """Writes a job file as an editor does: complete, under its name at once. Each test has names of its own: the journal
+    still has the records of those before it."""
+    test = os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0]
+    assert USED.setdefault(name, test) == test, f"{USED[name]} has a job {name}, too"
     new = JOBS / f".{name}.new"
     new.write_text(text)
     new.rename(JOBS / f"{name}.job")

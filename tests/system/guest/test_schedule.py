@@ -80,8 +80,8 @@ def test_a_dropped_job_has_a_timer_while_it_is_there(target):
 def test_systemd_is_reloaded_for_schedules_only(target):
     offer("plain.bin", 1000)
     before, looked = last_reload(), last_look()
-    scheduled(target, "plain", job="", remote="plain.bin")
-    wait_for_record("plain", "JOB_DONE")
+    scheduled(target, "unscheduled", job="", remote="plain.bin")
+    wait_for_record("unscheduled", "JOB_DONE")
     wait_for("it was looked at", lambda: last_look() > looked)
     assert last_reload() == before
     scheduled(target, "other")

@@ -45,10 +45,10 @@ def test_credentials(target):
     """What to type is in the message, and typing it is enough."""
     for name in ("plain", "encrypted"):
         offer(f"{name}.bin", 1000)
-        drop(name, with_secret(f"{name}.bin", target / name, f"Credential=feed-{name}"))
-    failed = wait_for_record("plain", "JOB_FAILED")["MESSAGE"]
+        drop(f"credential-{name}", with_secret(f"{name}.bin", target / name, f"Credential=feed-{name}"))
+    failed = wait_for_record("credential-plain", "JOB_FAILED")["MESSAGE"]
     assert "Credential=feed-plain" in failed and str(PLAIN / "feed-plain") in failed and "systemctl restart kftpd" in failed
-    failed = wait_for_record("encrypted", "JOB_FAILED")["MESSAGE"]
+    failed = wait_for_record("credential-encrypted", "JOB_FAILED")["MESSAGE"]
     command = f"systemd-creds encrypt --name=kftp-encrypted_feed-encrypted - {ENCRYPTED}/feed-encrypted"
     assert command in failed
 
@@ -57,9 +57,9 @@ def test_credentials(target):
     assert SECRET not in (ENCRYPTED / "feed-encrypted").read_text()
     restart()
     for name in ("plain", "encrypted"):
-        with open(JOBS / f"{name}.job", "a", encoding="ascii") as f:
+        with open(JOBS / f"credential-{name}.job", "a", encoding="ascii") as f:
             f.write("# again\n")
-        wait_for_record(name, "JOB_DONE")
+        wait_for_record(f"credential-{name}", "JOB_DONE")
         assert (target / name).stat().st_size == 1000
     pid = main_pid()
     assert SECRET.encode() not in Path(f"/proc/{pid}/environ").read_bytes() + Path(f"/proc/{pid}/cmdline").read_bytes()
