@@ -323,6 +323,18 @@ static void test_temporary_left(void **state) {
         check_lost(*state, "rename-fails");
 }
 
+/* That another transfer has the file passes. */
+static void test_busy(void **state) {
+        Daemon *d = *state;
+
+        put_file(d, "lose-temporary", "");
+        daemon_start(d);
+        put_job(d, "acme", "ok", "[Job]\nRetries=1\nRetrySec=1ms\n");
+        daemon_expect(d, 1, JOB_DONE, "KFTP_ATTEMPT=2");
+        daemon_expect(d, 1, ATTEMPT_FAILED, "KFTP_CLASS=busy");
+        daemon_stop(d, SIGTERM);
+}
+
 /* What was delivered is so again if somebody says so, once. */
 static void test_again(void **state) {
         Daemon *d = *state;
@@ -468,6 +480,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_retry_of_then, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_temporary_removed, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_temporary_left, set_up, daemon_teardown),
+                cmocka_unit_test_setup_teardown(test_busy, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_again, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_crash_before_rename, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_crash_after_rename, set_up, daemon_teardown),

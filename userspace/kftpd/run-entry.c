@@ -248,10 +248,10 @@ int run_note_intent(void *userdata, const KftpIntent *i) {
 
 /*
  * A host that is not known may be known later, too: when the machine starts, before its network does, some
- * resolvers say that there is no such host.
+ * resolvers say that there is no such host. And another transfer of the same file will have come to its end.
  */
 bool run_may_pass(const KftpFailure *f) {
-        return f->transient || (f->class == KFTP_CLASS_NETWORK && f->error == -EHOSTUNREACH);
+        return f->transient || f->class == KFTP_CLASS_BUSY || (f->class == KFTP_CLASS_NETWORK && f->error == -EHOSTUNREACH);
 }
 
 bool run_has_attempts(const Run *run) {

@@ -53,7 +53,7 @@ static void note_result(LedgerEntry *e, const KftpMirrorResult *result) {
 static bool may_pass(const MirrorRun *m, const KftpFailure *f) {
         if (f->class == KFTP_CLASS_SOME_FAILED)
                 return !m->permanent;
-        return f->class == KFTP_CLASS_BUSY || run_may_pass(f);
+        return run_may_pass(f);
 }
 
 void run_mirror(Run *run) {
