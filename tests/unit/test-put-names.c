@@ -104,6 +104,7 @@ static void test_fragile_names(void **state) {
         assert_true(kftp_put_name_is_fragile("a\\b"));
         assert_true(kftp_put_name_is_fragile("q?x"));
         assert_true(kftp_put_name_is_fragile("gr\xfc\xdf" "e"));
+        assert_true(kftp_put_name_is_fragile("cafe\xcc\x81"));         /* that many systems store as "caf\xc3\xa9" */
 }
 
 static void test_mlst_names(void **state) {

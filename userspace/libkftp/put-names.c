@@ -104,6 +104,21 @@ bool kftp_put_name_is_odd(const char *name) {
         return false;
 }
 
+/* Part of a character that many systems compose with the one before it: the name then has other bytes. */
+static bool is_combining(uint32_t c) {
+        static const struct {
+                uint32_t first, last;
+        } ranges[] = {
+                { 0x300, 0x36f }, { 0x1100, 0x11ff }, { 0x1ab0, 0x1aff }, { 0x1dc0, 0x1dff }, { 0x20d0, 0x20ff }, { 0x3099, 0x309a },
+                { 0xfe20, 0xfe2f },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(ranges); i++)
+                if (c >= ranges[i].first && c <= ranges[i].last)
+                        return true;
+        return false;
+}
+
 bool kftp_put_name_is_fragile(const char *name) {
         const uint8_t *p = (const uint8_t *) name, *end = p + strlen(name);
         uint32_t c;
@@ -112,7 +127,7 @@ bool kftp_put_name_is_fragile(const char *name) {
                 return true;
         for (size_t n; p < end; p += n) {
                 n = kftp_utf8_decode(p, (size_t) (end - p), &c);
-                if (n == 0)
+                if (n == 0 || is_combining(c))
                         return true;
         }
         return false;
