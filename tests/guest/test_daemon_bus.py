@@ -65,7 +65,11 @@ def status_of(name):
 
 
 def wait_for_state(name, *states):
-    wait_until(lambda: status_of(name)["state"] in states, f"{name} does not become {states}: {status_of(name)}")
+    """Also of a job that was dropped just now."""
+    def state():
+        return {job["job"]: job["state"] for job in json.loads(call("list", "--json").stdout)}.get(name)
+
+    wait_until(lambda: state() in states, f"{name} does not become {states}")
 
 
 @pytest.fixture
