@@ -60,8 +60,9 @@ check-matrix: all test-servers
 	tests/matrix/run $(SUITES)
 
 SOAK ?= 100
-soak: fast-inputs
+soak: fast-inputs system-image
 	KFTP_SLOW=all KFTP_COUNT=$(SOAK) KFTP_FAST_LIMIT=36000 tests/fast $(ARGS)
+	B=$(B) KFTP_COUNT=$(SOAK) $(PYTEST) tests/system/test_power_feed.py
 	tests/summary $(B)/results fast
 
 .PHONY: check-runner
