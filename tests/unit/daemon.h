@@ -20,6 +20,7 @@
  *   crash-before-rename   SIGKILL between intent and rename
  *   crash-after-rename    SIGKILL behind the rename
  *   linger                stays between the rename and its return
+ *   deaf                  hold does not end yet, although it is told to
  *   lose-temporary        somebody removes the file between intent and rename
  *   rename-fails          and it stays under its temporary name
  * Of the last two the marker is gone then.

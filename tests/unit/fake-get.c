@@ -84,6 +84,8 @@ static int flaky(KftpResult *ret) {
 static int hold(const KftpOptions *o, KftpResult *ret) {
         while (!marker("go", false))
                 if (kftp_control_sleep(o->control, 10 * USEC_PER_MSEC) < 0) {
+                        while (marker("deaf", false))
+                                usleep(10000);
                         ret->bytes = 100;
                         return interrupted(ret);
                 }

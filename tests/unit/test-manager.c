@@ -164,6 +164,41 @@ static void test_edit_while_running(void **state) {
         daemon_stop(d, SIGTERM);
 }
 
+/* Drops a job and waits until it has run: whatever has changed before is known, then. */
+static void let_notice(Daemon *d, const char *name) {
+        _cleanup_free_ char *field = NULL;
+
+        put_job(d, name, "ok", NULL);
+        assert_true(asprintf(&field, "KFTP_JOB=%s", name) > 0);
+        daemon_expect(d, 1, JOB_DONE, field);
+}
+
+/* A run takes its time to end; until then the same file is there again. Nothing has failed, and the run goes on. */
+static void test_same_file_back_before_the_end(void **state) {
+        Daemon *d = *state;
+
+        daemon_start(d);
+        put_file(d, "deaf", "");
+        put_job(d, "moved", "hold", NULL);
+        put_job(d, "edited", "hold", NULL);
+        daemon_expect(d, 2, "CALL", NULL);
+        remove_file(d, "conf/moved.job");
+        put_job(d, "edited", "ok", NULL);
+        let_notice(d, "one");
+        put_job(d, "moved", "hold", NULL);
+        put_job(d, "edited", "hold", NULL);
+        let_notice(d, "two");
+        put_file(d, "go", "");
+        remove_file(d, "deaf");
+        daemon_expect(d, 1, JOB_DONE, "KFTP_REMOTE=ftp://fake/hold/moved.csv");
+        daemon_expect(d, 1, JOB_DONE, "KFTP_REMOTE=ftp://fake/hold/edited.csv");
+        daemon_expect(d, 0, JOB_FAILED, NULL);
+        daemon_stop(d, SIGTERM);
+        daemon_start(d);
+        daemon_expect_still(d, 0, "CALL", NULL);
+        daemon_stop(d, SIGTERM);
+}
+
 static void test_mask(void **state) {
         Daemon *d = *state;
 
@@ -400,6 +435,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_warning, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_removal_cancels, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_edit_while_running, daemon_setup, daemon_teardown),
+                cmocka_unit_test_setup_teardown(test_same_file_back_before_the_end, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_mask, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_failures, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_tls, daemon_setup, daemon_teardown),

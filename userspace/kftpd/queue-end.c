@@ -88,7 +88,7 @@ static void conclude_by_hand(Manager *m, Job *j, LedgerEntry *e) {
         job_set_state(m, j, rest_of(j));
 }
 
-/* The run has ended because it was told to; the job has another definition by now, or none. */
+/* The run has ended because it was told to; the job has another definition by now, none, or the same again, which goes on. */
 static void end_cancelled(Manager *m, Job *j, Run *run) {
         if (j->by_hand) {
                 conclude_by_hand(m, j, STEAL_PTR(run->entry));
@@ -100,7 +100,7 @@ static void end_cancelled(Manager *m, Job *j, Run *run) {
                 return;
         if (run->outcome == RUN_NO_STATE && is_concluded(run->entry))
                 job_settle(m, run->entry);
-        else if (j->definition && run->entry)
+        else if (j->definition && run->entry && !streq(run->entry->revision, j->definition->revision))
                 queue_conclude(m, j, STEAL_PTR(run->entry), "cancelled: its file was changed", false);
         if (j->definition)
                 job_admit(m, j);
