@@ -138,6 +138,64 @@ static void test_cancel_under_way_and_retry(void **state) {
         daemon_stop(d, SIGTERM);
 }
 
+/* Drops a job and waits until it has run: whatever has changed before is known, then. */
+static void let_notice(Daemon *d, const char *name) {
+        _cleanup_free_ char *field = NULL;
+
+        put_job(d, name, "ok", NULL);
+        assert_true(asprintf(&field, "KFTP_JOB=%s", name) > 0);
+        daemon_expect(d, 1, JOB_DONE, field);
+}
+
+/* A run that is told to end twice takes its time: first its file is changed or masked, then somebody cancels it. */
+static void test_cancel_after_a_change(void **state) {
+        Daemon *d = *state;
+        unsigned long long run;
+
+        daemon_start(d);
+        put_file(d, "deaf", "");
+        put_job(d, "edited", "hold", NULL);
+        put_job(d, "masked", "hold", NULL);
+        daemon_expect(d, 2, "CALL", NULL);
+        put_job(d, "edited", "ok", NULL);
+        remove_file(d, "conf/masked.job");
+        assert_int_equal(symlink("/dev/null", daemon_path(d, "conf/masked.job")), 0);
+        let_notice(d, "one");
+        (void) ask(d, "cancel edited", "0");
+        (void) ask(d, "cancel masked", "0");
+        remove_file(d, "deaf");
+        daemon_expect(d, 2, JOB_FAILED, "cancelled by hand");
+        await_status(d, "0 running, 0 queued, 1 failed");
+        (void) ask(d, "run masked", "ERFKILL");
+        run = number_in_ledger(d, "edited");
+        daemon_stop(d, SIGTERM);
+
+        daemon_start(d);
+        daemon_expect_still(d, 0, "CALL", NULL);        /* what was cancelled is what the file says now */
+        assert_true(ask(d, "run edited", "0") > run);
+        daemon_expect(d, 1, JOB_DONE, "KFTP_REMOTE=ftp://fake/ok/edited.csv");
+        daemon_stop(d, SIGTERM);
+}
+
+/* The daemon that has seen it all forgets no run, either. */
+static void test_run_after_a_cancelled_change(void **state) {
+        Daemon *d = *state;
+
+        daemon_start(d);
+        put_file(d, "deaf", "");
+        put_job(d, "acme", "hold", NULL);
+        daemon_expect(d, 1, "CALL", NULL);
+        put_job(d, "acme", "ok", NULL);
+        let_notice(d, "one");
+        (void) ask(d, "cancel acme", "0");
+        remove_file(d, "deaf");
+        daemon_expect(d, 1, JOB_FAILED, "cancelled by hand");
+        await_status(d, "0 running, 0 queued, 1 failed");
+        (void) ask(d, "run acme", "0");
+        daemon_expect(d, 1, JOB_DONE, "KFTP_JOB=acme");
+        daemon_stop(d, SIGTERM);
+}
+
 static void test_cancel_what_waits(void **state) {
         Daemon *d = *state;
 
@@ -279,6 +337,8 @@ int main(void) {
                 test(test_asked_twice_runs_once),
                 test(test_restart_forgets_no_run),
                 test(test_cancel_under_way_and_retry),
+                test(test_cancel_after_a_change),
+                test(test_run_after_a_cancelled_change),
                 test(test_cancel_what_waits),
                 test(test_retry_does_not_wait),
                 test(test_run_again_by_hand),

@@ -29,6 +29,11 @@ static JobState rest_of(const Job *j) {
         return j->last_class != KFTP_CLASS_OK ? JOB_FAILED : j->scheduled ? JOB_SCHEDULED : JOB_DONE;
 }
 
+/* Its file is gone, masked, or has an error. */
+static bool is_withdrawn(const Job *j) {
+        return j->revision[0] == '\0';
+}
+
 /* ---- Cancelled runs ------------------------------------------------------------------------------- */
 
 /* The entry of the job's run, if it has one by now: that of an earlier run is only told what is left to be told. */
@@ -83,9 +88,24 @@ void queue_conclude(Manager *m, Job *j, LedgerEntry *entry, const char *why, boo
         ledger_entry_free(e);
 }
 
+/* The file was changed before somebody told the run to end: what it says now is not run either, nor after a restart. */
+static void give_up_change(Manager *m, Job *j) {
+        LedgerEntry *e = j->scheduled ? NULL : ledger_entry_new(j->name, j->definition->revision, j->definition->remote);
+
+        if (e) {
+                e->number = j->number;
+                e->trigger = j->trigger;
+                e->succeeded_usec = j->succeeded_usec;
+                queue_conclude(m, j, e, BY_HAND, false);
+        }
+        j->definition = kftp_job_free(j->definition);
+}
+
 static void conclude_by_hand(Manager *m, Job *j, LedgerEntry *e) {
         queue_conclude(m, j, e, BY_HAND, true);
-        job_set_state(m, j, rest_of(j));
+        if (j->definition)
+                give_up_change(m, j);
+        job_set_state(m, j, is_withdrawn(j) ? j->withdrawn : rest_of(j));
 }
 
 /* The run has ended because it was told to; the job has another definition by now, none, or the same again, which goes on. */
@@ -124,7 +144,7 @@ static void end_concluded(Manager *m, Job *j, Run *run) {
         free(STEAL_PTR(j->complaint));
         if (j->definition)
                 job_admit(m, j);
-        else if (j->cancelled && !j->by_hand)
+        else if (is_withdrawn(j))
                 job_set_state(m, j, j->withdrawn);
         else if (j->watch && !j->by_hand)
                 watch_on(m, j, run);
