@@ -8,11 +8,56 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
 
+#include "kftpd/bus.h"
+
 #define QUESTION_MAX 200
+
+/* The number of its run, as somebody on the bus is told; 0: none. Nobody has to be there for that. */
+static int read_number(sd_bus_message *message, uint64_t *ret) {
+        const char *key;
+        int r = sd_bus_message_seal(message, 1, 0);
+
+        if (r >= 0)
+                r = sd_bus_message_enter_container(message, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+                r = sd_bus_message_read(message, "s", &key);
+                if (r >= 0)
+                        r = streq(key, "Run") ? sd_bus_message_read(message, "v", "t", ret) : sd_bus_message_skip(message, "v");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(message);
+        }
+        return r;
+}
+
+static int look(Manager *m, const char *name, uint64_t *ret_number) {
+        Job *j = job_find(m, name);
+        sd_bus_message *message = NULL;
+        sd_bus *bus = NULL;
+        int fds[2], r;
+
+        if (!j)
+                return -ENOENT;
+        r = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0 ? -errno : sd_bus_new(&bus);
+        if (r >= 0)
+                r = sd_bus_set_fd(bus, fds[0], fds[0]);
+        if (r >= 0)
+                r = sd_bus_start(bus);
+        if (r >= 0)
+                r = sd_bus_message_new_signal(bus, &message, BUS_PATH, BUS_INTERFACE, "Test");
+        if (r >= 0)
+                r = bus_append_job(message, m, j);
+        if (r >= 0)
+                r = read_number(message, ret_number);
+        sd_bus_message_unref(message);
+        sd_bus_close_unref(bus);
+        close(fds[1]);
+        return r;
+}
 
 static int ask(Manager *m, const char *what, const char *name, uint64_t *ret_number) {
         if (streq(what, "run") || streq(what, "run-again"))
@@ -21,6 +66,8 @@ static int ask(Manager *m, const char *what, const char *name, uint64_t *ret_num
                 return manager_run(m, name, RUN_CALENDAR, false, ret_number);
         if (streq(what, "cancel"))
                 return manager_cancel(m, name);
+        if (streq(what, "look"))
+                return look(m, name, ret_number);
         return manager_retry(m, name, ret_number);
 }
 

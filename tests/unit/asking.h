@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* Asks the daemon of a test what its bus would: "run NAME", "run-again NAME", "elapse NAME" (its timer), "cancel NAME", "retry NAME". The
+/* Asks the daemon of a test what its bus would: "run NAME", "run-again NAME", "elapse NAME" (its timer), "cancel NAME", "retry NAME", "look NAME". The
  * answer is a record, "ANSWER cancel NAME: -ENOENT", or "ANSWER run NAME: 0" with the field "RUN=" and the run's number. */
 
 #include "daemon.h"

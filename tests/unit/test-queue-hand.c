@@ -321,6 +321,7 @@ static void test_scheduled_job_waits_for_its_target(void **state) {
         run = ask(d, "run acme", "0");
         daemon_expect(d, 1, "MESSAGE_ID=" KFTP_MESSAGE_JOB_REJECTED, "does not exist");
         assert_true(ask(d, "elapse acme", "0") == run);
+        assert_true(ask(d, "look acme", "0") == run);   /* whoever waits for it is told that it has not ended */
         assert_int_equal(mkdir(daemon_path(d, "later"), 0755), 0);
         assert_int_equal(kill(d->pid, SIGHUP), 0);
         daemon_expect(d, 1, JOB_DONE, NULL);

@@ -116,13 +116,19 @@ static void put_progress(Dictionary *d, Job *j) {
         free(p.name);
 }
 
+/* Also one whose target, or whose end, is waited for. */
+static bool has_run(const Job *j) {
+        return j->state == JOB_RUNNING || j->state == JOB_QUEUED || j->state == JOB_WAITING ||
+                (j->state == JOB_REJECTED && (j->definition || j->run));
+}
+
 static void put_state(Dictionary *d, const Job *j, const LedgerEntry *e) {
         put_string(d, "State", states[j->state]);
         put_u64(d, "Since", j->since_usec);
         put_u64(d, "NotBefore", to_realtime(j->not_before));
         put_string(d, "Revision", j->revision[0] ? j->revision : NULL);
         put_string(d, "Text", j->complaint);
-        if (j->state != JOB_RUNNING && j->state != JOB_QUEUED && j->state != JOB_WAITING)
+        if (!has_run(j))
                 return;
         put_u64(d, "Run", j->number);
         put_string(d, "Trigger", run_trigger_name(j->trigger));
