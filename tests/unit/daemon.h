@@ -45,7 +45,8 @@
  *   bad-*      a permanent refusal
  * It is there for any URL, but for the first part of its path:
  *   full   the server lets nobody in, as it has too many connections
- * Markers, beside those above: crash-before-then, crash-after-then, and then-fails.
+ * Markers, beside those above: crash-before-then, crash-after-then, then-fails; then-changed: what is to be deleted or moved seems
+ * to be another version; replace: a file is replaced between its listing and its transfer (once).
  */
 
 #include <setjmp.h>

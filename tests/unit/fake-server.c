@@ -150,7 +150,7 @@ static int size_of(const char *path, KftpDone *d) {
         if (!f || f->directory || fake_server.forgets_size)
                 return fake_reply(d, 550);
         d->has_size = true;
-        d->size = f->size;
+        d->size = f->size + fake_server.size_off;
         return fake_reply(d, 213);
 }
 

@@ -35,6 +35,7 @@ typedef struct FakeServer {
         char proxy_login[64];           /* "USER:PASSWORD" for the proxy of the last one; "": none */
 
         bool no_size;                   /* SIZE: 500 */
+        unsigned size_off;              /* SIZE is so many bytes more than is listed */
         bool no_rest;                   /* for uploads */
         bool no_appe;
         bool no_restart;                /* STOR and APPE to what is there: 451 */

@@ -34,11 +34,16 @@ static void _printf_(1, 2) tell(const char *format, ...) {
         (void) sd_journal_sendv(&iov, 1);
 }
 
-static void crash_if(const char *name) {
+/* Whether the marker is there, which is gone then. */
+static bool take_marker(const char *name) {
         char path[200];
 
         (void) snprintf(path, sizeof(path), "%s/%s", fake_get_directory, name);
-        if (unlink(path) >= 0)
+        return unlink(path) >= 0;
+}
+
+static void crash_if(const char *name) {
+        if (take_marker(name))
                 (void) kill(getpid(), SIGKILL);
 }
 
@@ -123,13 +128,26 @@ static bool copy(const char *from, const char *to) {
         return in && out;
 }
 
+/* Its next version, as it comes after the listing. */
+static void replace(const char *path) {
+        _cleanup_fclose_ FILE *f = fopen(path, "we");
+
+        if (f)
+                fputs("the next version", f);
+}
+
 static int deliver(const KftpOptions *o, const KftpFetch *fetch, const char *from, KftpResult *ret) {
         _cleanup_free_ char *name = kftp_name_beside(fetch->name, ".kftp-part", 255), *final = kftp_path_join(fetch->directory, fetch->name);
         _cleanup_free_ char *temporary = name ? kftp_path_join(fetch->directory, name) : NULL;
-        const KftpIntent intent = { .temporary = temporary, .final = final, .size = fetch->size, .mtime = fetch->mtime };
+        KftpIntent intent = { .temporary = temporary, .final = final };
+        struct stat st;
 
-        if (!temporary || !final || !copy(from, temporary))
+        if (take_marker("replace"))
+                replace(from);
+        if (!temporary || !final || stat(from, &st) < 0 || !copy(from, temporary))
                 return fail(&ret->failure, KFTP_CLASS_REMOTE, -ENOENT, 550, false, "550 no such file (fake:21)");
+        intent.size = ret->bytes = (uint64_t) st.st_size;
+        intent.mtime = ret->mtime = st.st_mtim.tv_sec;
         if (o->callbacks.intent(o->callbacks.userdata, &intent) < 0)
                 return fail(&ret->failure, KFTP_CLASS_LOCAL, -EIO, 0, false, "the intent could not be recorded");
         crash_if("crash-before-rename");
@@ -137,8 +155,6 @@ static int deliver(const KftpOptions *o, const KftpFetch *fetch, const char *fro
                 return fail(&ret->failure, KFTP_CLASS_LOCAL, -errno, 0, false, "rename");
         crash_if("crash-after-rename");
         ret->local = strdup(final);
-        ret->bytes = fetch->size;
-        ret->mtime = fetch->mtime;
         return 0;
 }
 
@@ -174,6 +190,8 @@ int fake_then_file(const KftpJob *job, const KftpThen *then, KftpClient *client,
         if (fake_marker("then-fails"))
                 return fail(f, KFTP_CLASS_REMOTE, 0, 450, true, "450 \"not now\" (fake:21)");
         crash_if("crash-before-then");
+        if (fake_marker("then-changed"))
+                return THEN_CHANGED;
         r = to ? rename(from, to) : unlink(from);
         if (r < 0 && errno != ENOENT)
                 return fail(f, KFTP_CLASS_LOCAL, -errno, 0, false, "then");

@@ -192,7 +192,7 @@ static void test_damage(void **state) {
         assert_int_equal(truncate(JOB, end), 0);
         assert_damaged();
 
-        test_write_file(JOB, "kftp delivered 1\n");
+        test_write_file(JOB, "kftp delivered 2\n");
         assert_int_equal(truncate(JOB, 3 * DELIVERED_LINE_MAX), 0);
         assert_damaged();
 }
@@ -261,12 +261,68 @@ static void test_remove(void **state) {
         assert_int_equal(access(JOB, F_OK), -1);
 }
 
+/* Of a file here the next version may have the same size, in the same second. */
+static void test_nanoseconds(void **state) {
+        DeliveredFile file = { .name = "a", .size = 1, .mtime = 5, .precision = 1, .mtime_nsec = INT64_C(5000000007) };
+        Delivered *d = open_store();
+
+        (void) state;
+        assert_int_equal(delivered_add(d, DELIVERED_SENT, &file), 0);
+        delivered_free(d);
+        d = open_store();
+        assert_int_equal(delivered_find(d, &file, NULL), DELIVERED_SENT);
+        assert_int_equal(find(d, "a", 1, 5, 1), DELIVERED_SENT);
+        file.mtime_nsec++;
+        assert_int_equal(delivered_find(d, &file, NULL), DELIVERED_NOT);
+        delivered_free(d);
+}
+
+static void add_fetched(Delivered *d, uint64_t size, int64_t mtime, uint32_t precision, uint64_t fetched_size, int64_t fetched_mtime) {
+        const DeliveredFile file = { .name = "a", .size = size, .mtime = mtime, .precision = precision, .fetched = true,
+                                     .fetched_size = fetched_size, .fetched_mtime = fetched_mtime };
+
+        assert_int_equal(delivered_add(d, DELIVERED_SENT, &file), 0);
+}
+
+/* It was replaced between its listing and its transfer: what was delivered is the version that is listed next. */
+static void test_fetched(void **state) {
+        Delivered *d = open_store();
+        uint64_t size = 0;
+        int64_t mtime = 0;
+
+        (void) state;
+        add_fetched(d, 100, 1000, 1, 150, 2001);
+        delivered_free(d);
+        d = open_store();
+        assert_int_equal(find(d, "a", 150, 2001, 1), DELIVERED_SENT);
+        assert_int_equal(find(d, "a", 100, 1000, 1), DELIVERED_SENT);
+        assert_int_equal(find(d, "a", 150, 2002, 1), DELIVERED_NOT);
+        assert_int_equal(find(d, "a", 100, 2001, 1), DELIVERED_NOT);
+        assert_true(delivered_fetched(d, &(DeliveredFile) { .name = "a", .size = 100, .mtime = 1000, .precision = 1 }, &size, &mtime));
+        assert_true(size == 150 && mtime == 2001);
+
+        /* the same size, within the listing's precision, and behind it */
+        add_fetched(d, 100, 960, 60, 100, 1001);
+        assert_int_equal(find(d, "a", 100, 1001, 1), DELIVERED_SENT);
+        assert_int_equal(find(d, "a", 100, 1020, 60), DELIVERED_NOT);
+        add_fetched(d, 100, 960, 60, 100, 1070);
+        assert_int_equal(find(d, "a", 100, 1020, 60), DELIVERED_SENT);
+
+        /* five hours apart is where the server is: there a later version has that time */
+        add_fetched(d, 100, 960, 60, 100, 960 + 5 * 3600 + 7);
+        assert_int_equal(find(d, "a", 100, 960 + 5 * 3600, 60), DELIVERED_NOT);
+        assert_false(delivered_fetched(d, &(DeliveredFile) { .name = "b" }, &size, &mtime));
+        delivered_free(d);
+}
+
 #define STORE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
                 STORE(test_remembers),
                 STORE(test_imprecise_times),
+                STORE(test_nanoseconds),
+                STORE(test_fetched),
                 STORE(test_counts),
                 STORE(test_torn_tail),
                 STORE(test_damage),

@@ -152,6 +152,21 @@ static void test_changed(void **state) {
         assert_int_equal(fake_server.connections, 0);
 }
 
+/* As long, and of the same second. */
+static void test_changed_at_once(void **state) {
+        RunFile file = { .name = "a", .size = (uint64_t) st.st_size, .mtime = st.st_mtim.tv_sec };
+
+        (void) state;
+        file.mtime_nsec = (int64_t) st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec + 1;
+        assert_int_equal(run_put_file(&run, &file, &result), -ESTALE);
+        expect_text("has changed since it was looked at");
+        file.mtime_nsec--;
+        kftp_result_done(&result);
+        run.file = &file;
+        assert_int_equal(run_put_file(&run, &file, &result), 0);
+        run.file = NULL;
+}
+
 static void write_more(void) {
         test_write_file("out/a", "another payment");
 }
@@ -225,6 +240,7 @@ int main(void) {
                 TEST(test_leave_alone),
                 TEST(test_no_file),
                 TEST(test_changed),
+                TEST(test_changed_at_once),
                 TEST(test_changed_while_it_is_sent),
                 TEST(test_recover_before_rename),
                 TEST(test_recover),

@@ -251,6 +251,40 @@ static void test_then(void **state) {
         daemon_stop(d, SIGTERM);
 }
 
+/* The version that was fetched is not fetched again, though it was another one that had been listed. */
+static void test_replaced_meanwhile(void **state) {
+        Daemon *d = *state;
+
+        put_source(d, "a");
+        put_file(d, "replace", "");
+        daemon_start(d);
+        put_set(d, "acme", "set", NULL);
+        daemon_expect(d, 1, JOB_DONE, "done: 1 file, 16 B");
+        put_set(d, "acme", "set", "# edited\n");
+        daemon_expect(d, 1, JOB_DONE, "done: 0 files");
+        daemon_check_field(d, JOB_DONE, "done: 0 files", "KFTP_UNCHANGED=1");
+        daemon_expect(d, 1, "FETCH", NULL);
+        daemon_stop(d, SIGTERM);
+}
+
+/* What was fetched is compared with what is there; and a difference that stays is not waited for for ever. */
+static void test_changed_before_then(void **state) {
+        Daemon *d = *state;
+
+        put_source(d, "a");
+        put_file(d, "replace", "");
+        put_file(d, "crash-before-then", "");
+        daemon_start(d);
+        put_set(d, "acme", "set", "[Job]\nRetries=1\nRetrySec=1ms\n[Source]\nThen=delete\n");
+        daemon_await_crash(d);
+        put_file(d, "then-changed", "");
+        daemon_start(d);
+        daemon_expect(d, 1, JOB_FAILED, "1 file failed, the first: a: another version of it has come");
+        daemon_expect(d, 2, "THEN delete a size=16", NULL);
+        daemon_expect(d, 0, "FETCH", NULL);
+        daemon_stop(d, SIGTERM);
+}
+
 /* A single file has no store: the ledger alone knows. */
 static void test_then_of_one(void **state) {
         Daemon *d = *state;
@@ -476,6 +510,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_damaged_store, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_interrupted, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_then, set_up, daemon_teardown),
+                cmocka_unit_test_setup_teardown(test_replaced_meanwhile, set_up, daemon_teardown),
+                cmocka_unit_test_setup_teardown(test_changed_before_then, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_then_of_one, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_retry_of_then, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_temporary_removed, set_up, daemon_teardown),

@@ -211,6 +211,21 @@ static void test_changed_in_time(void **state) {
         assert_int_equal(then_file(&job, &t, client, &file, &said, &failure), THEN_DONE);
 }
 
+/* What has not been fetched is compared with what is listed: SIZE may count otherwise. */
+static void test_changed_in_listing(void **state) {
+        KftpThen t = { .action = KFTP_THEN_DELETE };
+        ThenFile file = { .name = "a", .size = 2, .mtime = KFTP_MTIME_UNKNOWN, .listed = true };       /* the listing tells no time */
+
+        (void) state;
+        fake_server_add("in/a", "1");
+        fake_server.size_off = 5;
+        assert_int_equal(then_file(&job, &t, client, &file, &said, &failure), THEN_CHANGED);
+        free(STEAL_PTR(said));
+        file.size = 1;
+        assert_int_equal(then_file(&job, &t, client, &file, &said, &failure), THEN_DONE);
+        assert_null(fake_server_get("in/a"));
+}
+
 static void test_move(void **state) {
         (void) state;
         fake_server_add("in/a", "new");
@@ -295,6 +310,7 @@ int main(void) {
                 TEST(test_delete),
                 TEST(test_changed),
                 TEST(test_changed_in_time),
+                TEST(test_changed_in_listing),
                 TEST(test_move),
                 TEST(test_move_into_a_new_directory),
                 TEST(test_move_over_a_lost_connection),

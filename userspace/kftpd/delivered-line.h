@@ -14,6 +14,10 @@ typedef struct DeliveredLine {
         uint64_t size;
         int64_t mtime;
         uint32_t precision;
+        int64_t mtime_nsec;
+        bool fetched;
+        uint64_t fetched_size;
+        int64_t fetched_mtime;
         char *sha256;                   /* may be NULL */
         uint64_t run;
 } DeliveredLine;

@@ -15,7 +15,9 @@
 #include "libkftp.h"
 #include "util.h"
 
-#define HEADER "kftp delivered 1\n"
+#define HEADER "kftp delivered 2\n"
+/* Of all time zones there are: seconds that they are apart by, or a multiple of it. */
+#define ZONE_STEP 900
 /* So many records that were replaced may stand in the file beside as many that count. */
 #define STALE_MAX 1000U
 
@@ -211,28 +213,72 @@ static bool is_exact(int64_t mtime, uint32_t precision) {
  * Listings tell the time of an older file less exactly than that of a new one: then it is the same if it may be. What is not told
  * at all is no difference.
  */
-static bool is_same_time(const DeliveredLine *known, const DeliveredFile *file) {
-        int64_t a = known->mtime, b = file->mtime;
-
+static bool is_same_time(int64_t a, uint32_t a_precision, int64_t b, uint32_t b_precision) {
         if (a == KFTP_MTIME_UNKNOWN || b == KFTP_MTIME_UNKNOWN)
                 return a == b;
-        return a < b + (int64_t) MAX2(file->precision, 1U) && b < a + (int64_t) MAX2(known->precision, 1U);
+        return a < b + (int64_t) MAX2(b_precision, 1U) && b < a + (int64_t) MAX2(a_precision, 1U);
+}
+
+static bool is_as_listed(const DeliveredLine *l, const DeliveredFile *file) {
+        if (l->size != file->size || !is_same_time(l->mtime, l->precision, file->mtime, file->precision))
+                return false;
+        return l->mtime_nsec == 0 || file->mtime_nsec == 0 || l->mtime_nsec == file->mtime_nsec;
+}
+
+/*
+ * Whether what was fetched is another version than the one that was listed, as it was replaced in between. A listing may tell the
+ * time of where the server is, and another one than MDTM's is that of another version only if no time zone lies between them.
+ */
+static bool has_fetched_other(const DeliveredLine *l) {
+        int64_t apart;
+
+        if (!l->fetched)
+                return false;
+        if (l->size != l->fetched_size)
+                return true;
+        if (l->mtime == KFTP_MTIME_UNKNOWN || l->fetched_mtime == KFTP_MTIME_UNKNOWN || __builtin_sub_overflow(l->fetched_mtime, l->mtime, &apart))
+                return false;
+        return ((apart % ZONE_STEP) + ZONE_STEP) % ZONE_STEP >= (int64_t) MAX2(l->precision, 1U);
+}
+
+static bool is_as_fetched(const DeliveredLine *l, const DeliveredFile *file) {
+        return has_fetched_other(l) && l->fetched_size == file->size && is_same_time(l->fetched_mtime, 1, file->mtime, file->precision);
+}
+
+/* The record of that version. */
+static Record *find_version(Delivered *d, const DeliveredFile *file) {
+        Record *r = find(d, file->name);
+        bool as_listed, exactly;
+
+        if (!r)
+                return NULL;
+        r->seen = true;
+        as_listed = is_as_listed(&r->line, file);
+        if (!as_listed && !is_as_fetched(&r->line, file))
+                return NULL;
+        /* It was taken away: what is there now has come since, and only its exact time can tell that it is the same. */
+        exactly = is_exact(file->mtime, file->precision) && (!as_listed || is_exact(r->line.mtime, r->line.precision));
+        return r->line.state == DELIVERED_GONE && !exactly ? NULL : r;
 }
 
 DeliveredState delivered_find(Delivered *d, const DeliveredFile *file, uint64_t *ret_run) {
-        Record *r = find(d, file->name);
+        const Record *r = find_version(d, file);
 
         if (!r)
-                return DELIVERED_NOT;
-        r->seen = true;
-        if (r->line.size != file->size || !is_same_time(&r->line, file))
-                return DELIVERED_NOT;
-        /* It was taken away: what is there now has come since, and only its exact time can tell that it is the same. */
-        if (r->line.state == DELIVERED_GONE && !(is_exact(r->line.mtime, r->line.precision) && is_exact(file->mtime, file->precision)))
                 return DELIVERED_NOT;
         if (ret_run)
                 *ret_run = r->line.run;
         return r->line.state;
+}
+
+bool delivered_fetched(Delivered *d, const DeliveredFile *file, uint64_t *ret_size, int64_t *ret_mtime) {
+        const Record *r = find_version(d, file);
+
+        if (!r || !r->line.fetched)
+                return false;
+        *ret_size = r->line.fetched_size;
+        *ret_mtime = r->line.fetched_mtime;
+        return true;
 }
 
 typedef struct Counting {
@@ -251,7 +297,7 @@ static void count_one(const void *node, VISIT which, void *userdata) {
         else {
                 c->counts->sent++;
                 c->counts->gone += r->line.state == DELIVERED_GONE;
-                c->counts->bytes += r->line.size == KFTP_SIZE_UNKNOWN ? 0 : r->line.size;
+                c->counts->bytes += r->line.fetched ? r->line.fetched_size : r->line.size == KFTP_SIZE_UNKNOWN ? 0 : r->line.size;
         }
 }
 
@@ -354,6 +400,10 @@ int delivered_add(Delivered *d, DeliveredState state, const DeliveredFile *file)
                 .size = file->size,
                 .mtime = file->mtime,
                 .precision = file->precision,
+                .mtime_nsec = file->mtime_nsec,
+                .fetched = file->fetched,
+                .fetched_size = file->fetched_size,
+                .fetched_mtime = file->fetched_mtime,
                 .sha256 = file->sha256 ? strdup(file->sha256) : NULL,
                 .run = file->run,
         };

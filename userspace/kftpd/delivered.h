@@ -28,6 +28,10 @@ typedef struct DeliveredFile {
         uint64_t size;                  /* or KFTP_SIZE_UNKNOWN */
         int64_t mtime;                  /* or KFTP_MTIME_UNKNOWN */
         uint32_t precision;             /* of how many seconds mtime is the beginning */
+        int64_t mtime_nsec;             /* of a file here: all of its time in nanoseconds; 0: not known */
+        bool fetched;                   /* what follows is known, of a file of a server: */
+        uint64_t fetched_size;          /* what was fetched, which may be another version than the one that was listed, */
+        int64_t fetched_mtime;          /* and its time by MDTM, or KFTP_MTIME_UNKNOWN */
         const char *sha256;             /* may be NULL */
         uint64_t run;                   /* that delivered it, or in which it failed */
 } DeliveredFile;
@@ -43,6 +47,8 @@ Delivered *delivered_free(Delivered *d);
 
 /* What is known of that version of the file, and of which run that is; ret_run may be NULL. */
 DeliveredState delivered_find(Delivered *d, const DeliveredFile *file, uint64_t *ret_run);
+/* What has been fetched of that version, if it was: true, into *ret. */
+bool delivered_fetched(Delivered *d, const DeliveredFile *file, uint64_t *ret_size, int64_t *ret_mtime);
 /* Durable when it returns 0; else -errno, and nothing was recorded. */
 int delivered_add(Delivered *d, DeliveredState state, const DeliveredFile *file);
 

@@ -36,12 +36,21 @@ static int open_store(Run *run, KftpFailure *f) {
                                 run->job->name, run->job->name);
 }
 
+RunFile run_file_of(const Run *run, const MirrorEntry *e) {
+        int64_t nsec;
+
+        if (!run->job->upload || __builtin_mul_overflow(e->mtime, INT64_C(1000000000), &nsec) || __builtin_add_overflow(nsec, e->mtime_nsec, &nsec))
+                nsec = 0;
+        return (RunFile) { .name = e->name, .size = e->size, .mtime = e->mtime, .mtime_precision = e->mtime_precision, .mtime_nsec = nsec };
+}
+
 static DeliveredFile of(const Run *run, const RunFile *file) {
         return (DeliveredFile) {
                 .name = file->name,
                 .size = file->size,
                 .mtime = file->mtime,
                 .precision = file->mtime_precision,
+                .mtime_nsec = file->mtime_nsec,
                 .run = run->request.number,
         };
 }
@@ -52,13 +61,18 @@ DeliveredState run_find_delivered(Run *run, const RunFile *file, uint64_t *ret_r
         return need_store(run) >= 0 && run->delivered ? delivered_find(run->delivered, &key, ret_run) : DELIVERED_NOT;
 }
 
-int run_note_delivered(Run *run, DeliveredState state, const RunFile *file, const char *sha256) {
+int run_note_delivered(Run *run, DeliveredState state, const RunFile *file, const KftpResult *result) {
         DeliveredFile key = of(run, file);
         int r;
 
         if (!run->listed)
                 return 0;
-        key.sha256 = sha256;
+        if (result) {
+                key.sha256 = result->sha256;
+                key.fetched = !run->job->upload;
+                key.fetched_size = result->bytes;
+                key.fetched_mtime = result->mtime;
+        }
         r = need_store(run);
         if (r >= 0)
                 r = delivered_add(run->delivered, state, &key);
@@ -83,8 +97,8 @@ static bool is_failed_settled(const Run *run, uint64_t failed_in) {
 }
 
 static bool is_settled(void *userdata, const MirrorEntry *e) {
-        const RunFile file = { .name = e->name, .size = e->size, .mtime = e->mtime, .mtime_precision = e->mtime_precision };
         Run *run = userdata;
+        const RunFile file = run_file_of(run, e);
         uint64_t by = 0;
         DeliveredState state = run_find_delivered(run, &file, &by);
 
@@ -101,14 +115,35 @@ static bool is_settled(void *userdata, const MirrorEntry *e) {
 
 /* ---- What becomes of the source ------------------------------------------------------------------- */
 
-int run_then(Run *run, const KftpThen *then, const RunFile *file, const KftpResult *result, KftpFailure *f) {
-        const ThenFile which = {
+/* What was sent or fetched; of what was neither, or is not known by now, what was listed. */
+static ThenFile transferred(Run *run, const RunFile *file, const KftpResult *result) {
+        const DeliveredFile key = of(run, file);
+        ThenFile f = {
                 .name = file->name,
-                .size = file->size != KFTP_SIZE_UNKNOWN || !result ? file->size : result->bytes,
-                .mtime = result && result->mtime != KFTP_MTIME_UNKNOWN ? result->mtime : file->mtime,
-                .mtime_precision = result && result->mtime != KFTP_MTIME_UNKNOWN ? 1 : file->mtime_precision,
-                .mtime_nsec = result ? run->sent_mtime_nsec : 0,
+                .size = file->size,
+                .mtime = file->mtime,
+                .mtime_precision = file->mtime_precision,
+                .mtime_nsec = file->mtime_nsec,
         };
+
+        if (run->job->upload) {
+                if (result && result->mtime != KFTP_MTIME_UNKNOWN)
+                        f.mtime = result->mtime;
+                if (result)
+                        f.mtime_nsec = run->sent_mtime_nsec;
+        } else if (result) {
+                f.size = result->bytes;
+                f.mtime = result->mtime;
+                f.mtime_precision = 1;
+        } else if (need_store(run) >= 0 && run->delivered && delivered_fetched(run->delivered, &key, &f.size, &f.mtime))
+                f.mtime_precision = 1;
+        else
+                f.listed = run->job->set;
+        return f;
+}
+
+int run_then(Run *run, const KftpThen *then, const RunFile *file, const KftpResult *result, KftpFailure *f) {
+        const ThenFile which = transferred(run, file, result);
         _cleanup_free_ char *text = NULL;
         KftpClient *client = NULL;
         int r = 0;
@@ -121,7 +156,7 @@ int run_then(Run *run, const KftpThen *then, const RunFile *file, const KftpResu
                 r = run->context->calls.then_file(run->job, then, client, &which, &text, f);
         if (text)
                 report_event(&run->context->report, LOG_INFO, KFTP_MESSAGE_FILE_MOVED, run->job->name, 0, "%s: %s", run->job->name, text);
-        if (r == THEN_DONE && run_find_delivered(run, file, NULL) == DELIVERED_SENT && run_note_delivered(run, DELIVERED_GONE, file, NULL) < 0)
+        if (r == THEN_DONE && run_find_delivered(run, file, NULL) == DELIVERED_SENT && run_note_delivered(run, DELIVERED_GONE, file, result) < 0)
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, run->error, true, "%s", strerror(-run->error));
         return r;
 }
@@ -151,10 +186,11 @@ static int look_after(Run *run, const RunFile *file, KftpFailure *f) {
 /* It is recorded, and reported, as if the run before had come so far. */
 static int note_recovery(Run *run, const RunFile *file) {
         LedgerEntry *e = run->entry;
+        const KftpResult result = { .bytes = e->bytes, .mtime = e->mtime };
 
         if (is_delivered(run, file))
                 return 0;
-        if (run_note_delivered(run, DELIVERED_SENT, file, NULL) < 0)
+        if (run_note_delivered(run, DELIVERED_SENT, file, &result) < 0)
                 return run->error;
         if (run->job->set)
                 report_recovered(&run->context->report, e);

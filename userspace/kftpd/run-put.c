@@ -29,11 +29,21 @@ static int changed(const char *path, KftpFailure *f) {
                                 "%s has changed since it was looked at: it is being written (StableSec= waits until it no longer is)", path);
 }
 
+static int64_t nsec_of(const struct stat *st) {
+        int64_t nsec;
+
+        if (__builtin_mul_overflow((int64_t) st->st_mtim.tv_sec, INT64_C(1000000000), &nsec) ||
+            __builtin_add_overflow(nsec, (int64_t) st->st_mtim.tv_nsec, &nsec))
+                return 0;
+        return nsec;
+}
+
 static int check(const char *path, const RunFile *file, const struct stat *st, KftpFailure *f) {
         if (!S_ISREG(st->st_mode))
                 return refuse(path, st->st_mode, f);
         if ((file->size != KFTP_SIZE_UNKNOWN && file->size != (uint64_t) st->st_size) ||
-            (file->mtime != KFTP_MTIME_UNKNOWN && file->mtime != st->st_mtim.tv_sec))
+            (file->mtime != KFTP_MTIME_UNKNOWN && file->mtime != st->st_mtim.tv_sec) ||
+            (file->mtime_nsec != 0 && file->mtime_nsec != nsec_of(st)))
                 return changed(path, f);
         return 0;
 }
@@ -149,8 +159,7 @@ static int send(Run *run, KftpClient *c, const RunFile *file, const char *path, 
         struct stat before;
         int r;
 
-        run->sent_mtime_nsec = fstat(fd, &before) < 0 ? 0 :
-                (int64_t) before.st_mtim.tv_sec * INT64_C(1000000000) + before.st_mtim.tv_nsec;
+        run->sent_mtime_nsec = fstat(fd, &before) < 0 ? 0 : nsec_of(&before);
         put.has_source_fd = true;
         put.source_fd = fd;
         r = kftp_client_put(c, path, &run->job->url, &put, ret);

@@ -94,13 +94,19 @@ static void note_failure(Set *s, const RunFile *file, const KftpResult *result, 
                 tell_file(s, file, result);
 }
 
-/* < 0: the attempt ends with *f. */
+/*
+ * < 0: the attempt ends with *f. What has changed while it was transferred is looked at again for as long as it does; what seems to
+ * have changed since it was listed only as often as there are attempts.
+ */
 static int deal_with(Set *s, const KftpThen *then, const RunFile *file, const KftpResult *result, KftpFailure *f) {
         KftpResult failed = { .mtime = KFTP_MTIME_UNKNOWN };
         int r = run_then(s->run, then, file, result, f);
 
         s->counts.gone += r == THEN_DONE;
-        s->changed |= r == THEN_CHANGED;
+        s->changed |= r == THEN_CHANGED && result;
+        if (r == THEN_CHANGED && !result)
+                r = kftp_failure_set(f, KFTP_CLASS_INTEGRITY, -ESTALE, true, "another version of it has come before the one that was dealt with was "
+                                     "deleted or moved: it stays");
         if (r >= 0 || s->run->error < 0 || run_was_stopped(s->run, f) || is_of_session(f))
                 return MIN2(r, 0);
         failed.failure = *f;
@@ -116,7 +122,7 @@ static int note_delivered(Set *s, const RunFile *file, const KftpResult *result,
         Run *run = s->run;
 
         s->in_a_row = 0;
-        if (run_note_delivered(run, DELIVERED_SENT, file, result->sha256) < 0)
+        if (run_note_delivered(run, DELIVERED_SENT, file, result) < 0)
                 return kftp_failure_set(f, KFTP_CLASS_OTHER, run->error, true, "%s", strerror(-run->error));
         s->counts.sent++;
         s->counts.bytes += result->bytes;
@@ -191,17 +197,12 @@ static int transfer(Set *s, const RunFile *file, KftpFailure *f) {
 }
 
 static int take(Set *s, const MirrorEntry *e, bool ambiguous, KftpFailure *f) {
-        const RunFile file = {
-                .name = e->name,
-                .size = e->size,
-                .mtime = e->mtime,
-                .mtime_precision = e->mtime_precision,
-                .ambiguous = ambiguous,
-        };
         Run *run = s->run;
+        RunFile file = run_file_of(run, e);
         uint64_t by = 0;
         DeliveredState state = run_find_delivered(run, &file, &by);
 
+        file.ambiguous = ambiguous;
         if (state == DELIVERED_FAILED && by == run->request.number)
                 return deal_with(s, &run->job->then_on_failure, &file, NULL, f);
         if (e->sent)

@@ -111,7 +111,7 @@ static void note_done(Run *run, const RunFile *file, const KftpResult *result) {
 
         run->entry->bytes = result->bytes;
         run_note_result(run, result);
-        if (run_note_delivered(run, DELIVERED_SENT, file, result->sha256) < 0) {
+        if (run_note_delivered(run, DELIVERED_SENT, file, result) < 0) {
                 (void) kftp_failure_set(&f, KFTP_CLASS_OTHER, run->error, true, "%s", strerror(-run->error));
                 run_fail(run, &f, true);
                 kftp_failure_done(&f);
@@ -174,11 +174,11 @@ static void note_nothing(Run *run, const SourceListing *l) {
 
 void run_single(Run *run, const SourceListing *listing) {
         const MirrorEntry *e = listing && listing->files.n > 0 ? listing->files.entries : NULL;
-        const RunFile file = {
-                .name = e ? e->name : run->job->url.base,
-                .size = e ? e->size : KFTP_SIZE_UNKNOWN,
-                .mtime = e ? e->mtime : KFTP_MTIME_UNKNOWN,
-                .mtime_precision = e ? e->mtime_precision : 1,
+        const RunFile file = e ? run_file_of(run, e) : (RunFile) {
+                .name = run->job->url.base,
+                .size = KFTP_SIZE_UNKNOWN,
+                .mtime = KFTP_MTIME_UNKNOWN,
+                .mtime_precision = 1,
         };
 
         if (run_begin_attempt(run) < 0)

@@ -8,6 +8,7 @@
  */
 
 #include "delivered.h"
+#include "mirror-list.h"
 #include "runner.h"
 
 /* One file of the source, which is a file or a directory. */
@@ -16,6 +17,7 @@ struct RunFile {
         uint64_t size;                  /* as listed; or KFTP_SIZE_UNKNOWN */
         int64_t mtime;                  /* as listed; or KFTP_MTIME_UNKNOWN */
         uint32_t mtime_precision;
+        int64_t mtime_nsec;             /* of a file here: all of its time in nanoseconds; 0: not known */
         bool ambiguous;                 /* there is another one whose name differs in upper and lower case only */
 };
 
@@ -91,10 +93,12 @@ void run_set(Run *run, const SourceListing *listing);
  */
 bool run_is_short(Run *run, bool found, uint64_t delivered);
 
+/* The file of an entry of the source's listing. */
+RunFile run_file_of(const Run *run, const MirrorEntry *e);
 /* What the store knows of a file; DELIVERED_NOT without one. */
 DeliveredState run_find_delivered(Run *run, const RunFile *file, uint64_t *ret_run);
-/* Makes it durable what has become of a file; if that fails the run cannot go on. sha256 may be NULL. */
-int run_note_delivered(Run *run, DeliveredState state, const RunFile *file, const char *sha256);
+/* Makes it durable what has become of a file; if that fails the run cannot go on. result: of its transfer, or NULL. */
+int run_note_delivered(Run *run, DeliveredState state, const RunFile *file, const KftpResult *result);
 /* Then= or ThenOnFailure= for the file; also tells the store when it is gone. Returns a ThenDone, or -errno with *f. */
 int run_then(Run *run, const KftpThen *then, const RunFile *file, const KftpResult *result, KftpFailure *f);
 

@@ -25,6 +25,7 @@ static int add_name(SourceCollector *c, int directory_fd, const char *name) {
                                 .size = S_ISREG(st.st_mode) ? (uint64_t) st.st_size : KFTP_SIZE_UNKNOWN,
                                 .mtime = st.st_mtim.tv_sec,
                                 .mtime_precision = 1,
+                                .mtime_nsec = (uint32_t) st.st_mtim.tv_nsec,
                                 .mode = st.st_mode & 0777,
                                 .type = type_of(st.st_mode),
                         }, strlen(name));

@@ -166,7 +166,7 @@ static int is_stable(SourceCollector *c, SourceLook *look, const MirrorEntry *e,
 
         if (c->job->stable_usec == 0)
                 return 1;
-        r = source_look_at(look, e->name, e->size, e->mtime, &since);
+        r = source_look_at(look, e->name, e->size, (int64_t) ((uint64_t) e->mtime * 1000000000 + e->mtime_nsec), &since);
         if (r < 0)
                 return r;
         if (now - since >= c->job->stable_usec)

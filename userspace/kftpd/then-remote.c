@@ -74,6 +74,43 @@ static bool is_same(const ThenFile *file, const Look *l) {
         return file->mtime == KFTP_MTIME_UNKNOWN || l->mtime == KFTP_MTIME_UNKNOWN || file->mtime_precision > 1 || file->mtime == l->mtime;
 }
 
+/* ---- What is listed ------------------------------------------------------------------------------ */
+
+typedef struct Search {
+        const ThenFile *file;
+        bool same;
+} Search;
+
+static int compare(void *userdata, const KftpEntry *e) {
+        Search *s = userdata;
+        const ThenFile *f = s->file;
+        int64_t span = (int64_t) MAX2(f->mtime_precision, 1U), its = (int64_t) MAX2(e->mtime_precision, 1U);
+
+        if (e->name_len == strlen(f->name) && memcmp(e->name, f->name, e->name_len) == 0)
+                s->same = e->size == f->size && (e->mtime == f->mtime || (e->mtime != KFTP_MTIME_UNKNOWN && f->mtime != KFTP_MTIME_UNKNOWN &&
+                                                                         e->mtime < f->mtime + span && f->mtime < e->mtime + its));
+        return 0;
+}
+
+/* 1: it is listed as it was. */
+static int is_listed_same(const ThenPlace *p, const ThenFile *file, KftpFailure *f) {
+        Search s = { .file = file };
+        KftpUrl url = p->job->url;
+        KftpListing listing;
+        int r;
+
+        url.path = p->directory;
+        url.base = p->directory + strlen(p->directory);
+        r = kftp_client_list(p->client, &url, &(KftpListOptions) {}, compare, &s, &listing);
+        if (r < 0) {
+                kftp_failure_done(f);
+                *f = listing.failure;
+                listing.failure = (KftpFailure) {};
+        }
+        kftp_listing_done(&listing);
+        return r < 0 ? r : s.same;
+}
+
 int then_remote_check(const ThenPlace *p, const ThenFile *file, char **ret_text, KftpFailure *f) {
         _cleanup_free_ char *path = kftp_remote_join(p->directory, file->name);
         Look l = { .path = path };
@@ -88,6 +125,9 @@ int then_remote_check(const ThenPlace *p, const ThenFile *file, char **ret_text,
                 return THEN_DONE;
         if (is_same(file, &l))
                 return THEN_KEPT;
+        r = file->listed ? is_listed_same(p, file, f) : 0;
+        if (r != 0)
+                return r < 0 ? r : THEN_KEPT;
         if (asprintf(ret_text, "\"%s\" on the server was changed after it had been fetched: it stays, and is fetched again", path) < 0)
                 *ret_text = NULL;
         return THEN_CHANGED;

@@ -17,6 +17,7 @@ typedef struct ThenFile {
         uint64_t size;                  /* or KFTP_SIZE_UNKNOWN */
         int64_t mtime;                  /* in seconds, of the local file or by MDTM; KFTP_MTIME_UNKNOWN: not compared */
         uint32_t mtime_precision;       /* 0 or 1: exactly; else not compared on a server */
+        bool listed;                    /* on a server: size and time are those of a listing, which may be others than SIZE and MDTM tell */
         int64_t mtime_nsec;             /* of a local file, if known: all of it in nanoseconds; 0: not known */
 } ThenFile;
 

@@ -15,6 +15,7 @@ typedef struct MirrorEntry {
         uint32_t order;                 /* in which it was added */
         bool sent;                      /* it was not there, and is now */
         bool link;                      /* type and size are of what a link points to */
+        uint32_t mtime_nsec;            /* of a file here, as far as whoever lists it tells: what mtime leaves out */
 } MirrorEntry;
 
 typedef struct MirrorChunk MirrorChunk;
