@@ -74,6 +74,19 @@ def test_another_version_is_noticed(tmp_path, name):
     assert re.findall(r"check-version: (\S+) says '9.9.9'", done.stdout) == [name]
 
 
+def test_the_service_can_replace_no_directory_that_systemd_makes_for_it():
+    """systemd gives them their owner as root, and follows what it finds in a directory of the service."""
+    def values(unit, key):
+        return re.findall(rf"^{key}=-?(.*)$", (CHECKOUT / "systemd" / unit).read_text(), re.M)
+
+    directories = values("kftpd.service", "RuntimeDirectory")[0].split()
+    assert [d for d in directories if "/" in d] == []
+    for end in ("success", "failure"):
+        assert f"kftp-{end}" in directories
+        assert values(f"kftp-{end}@.path", "PathExists") == [f"/run/kftp-{end}/%i"]
+        assert values(f"kftp-{end}@.service", "ReadWritePaths") == [f"/run/kftp-{end}"]
+
+
 def test_lintian():
     call("lintian", "--allow-root", "--fail-on", "error,warning", "--pedantic", *(BUILD / "deb").glob("*.changes"))
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Files for path units. Each is made under its name at once, empty, and nobody has to read it; as the directory is of the service
- * alone there is nothing to be followed, or to be raced with.
+ * Files for path units. Each is made under its name at once, empty, and nobody has to read it; as the directories are of the service
+ * alone there is nothing to be followed, or to be raced with. None of them is in another: what the service could replace by a link
+ * the service manager, as root, would follow when it gives the directories their owner.
  */
 
 #include <fcntl.h>
@@ -16,7 +17,7 @@
 
 static const char *const ends[] = { "failure", "success" };
 
-/* There are several, with a colon between; the first one has the others in it. */
+/* There are several, with a colon between: the names of the others begin with that of the first one. */
 static int directory(char *ret, size_t size) {
         const char *given = getenv("RUNTIME_DIRECTORY");
         int n;
@@ -27,20 +28,21 @@ static int directory(char *ret, size_t size) {
         return n < 0 || (size_t) n >= size ? -ENAMETOOLONG : 0;
 }
 
-static int path_of(const char *subdirectory, const char *name, char ret[static PATH_MAX]) {
+/* end: NULL, or of which end of a run the file tells. */
+static int path_of(const char *end, const char *name, char ret[static PATH_MAX]) {
         char top[PATH_MAX];
         int n, r = directory(top, sizeof(top));
 
         if (r < 0)
                 return r;
-        n = snprintf(ret, PATH_MAX, "%s%s%s/%s", top, subdirectory ? "/" : "", subdirectory ?: "", name);
+        n = snprintf(ret, PATH_MAX, "%s%s%s/%s", top, end ? "-" : "", end ?: "", name);
         return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-static int make(const char *subdirectory, const char *name) {
+static int make(const char *end, const char *name) {
         _cleanup_close_ int fd = -1;
         char path[PATH_MAX];
-        int r = path_of(subdirectory, name, path);
+        int r = path_of(end, name, path);
 
         if (r < 0)
                 return r;

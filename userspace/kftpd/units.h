@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What systemd is told by files below the service's runtime directory, because the service may start no units itself: that a run
+ * What systemd is told by files in the service's runtime directories, because the service may start no units itself: that a run
  * of a job has ended, for OnSuccess= and OnFailure=, and that what the generator writes for jobs may have changed. Path units wait
  * for these files (kftpd(8)), also later: a file stays until the unit that it is for has seen it.
  *

@@ -33,7 +33,7 @@ def test_units_are_started_even_if_they_came_with_the_job(target):
     drop("ends-well", job_text("units.bin", target / "a", job="OnSuccess=told@%n.service told@also.service\nOnFailure=told@never.service"))
     wait_for_record("ends-well", "JOB_DONE")
     wait_for("both units", lambda: times("ends-well") == 1 and times("also") == 1)
-    assert not Path("/run/kftp/success/ends-well").exists()
+    assert not Path("/run/kftp-success/ends-well").exists()
     assert times("never") == 0
 
     # again, now that the path unit is there
