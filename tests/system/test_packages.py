@@ -39,6 +39,7 @@ def removed(root, installed):
     (root / "etc/kftp/credentials/feed").write_text("secret")
     (root / "var/lib/systemd/timers").mkdir(exist_ok=True)
     (root / "var/lib/systemd/timers/stamp-kftp@feed.timer").write_text("")
+    (root / "run/kftp-schedule/known").mkdir(parents=True)
     return root.run("apt-get", "remove", "-y", "kftp", "kftp-dkms", "kftp-dev").stdout
 
 
@@ -249,6 +250,11 @@ def test_remove_keeps_jobs_and_state(root, removed):
     assert (root / "etc/kftp.d/feed.job").exists()
     assert (root / "var/lib/kftp/ledger").exists()
     assert (root / "etc/kftp/credentials/feed").exists()
+
+
+def test_remove_forgets_which_timers_were_started(root, removed):
+    """Otherwise none is started when the package is installed again before the next boot."""
+    assert not (root / "run/kftp-schedule").exists()
 
 
 def test_purge_takes_the_state_but_not_what_people_wrote(root, purged):
