@@ -346,6 +346,60 @@ static void test_show(void **state) {
                      "PasswordFile=/x\nPassword=***\n pass =***\n# \\xff\n");
 }
 
+/* A rejected file is shown, too: it is where passwords are that have no place in a job. */
+static void test_show_hides_passwords(void **state) {
+        static const struct {
+                const char *text;
+                const char *shown;
+        } lines[] = {
+                { "Password=\\\n# or\n  secret\nX=1", "Password=\\\n# or\n***\nX=1" },
+                { "Password=sec\\\nret\\\n more\nX=1", "Password=***\\\n***\\\n***\nX=1" },
+                { "Pass\\\nword=secret", "Pass\\\nword=***" },
+                { "\\\nPassword=secret", "\\\nPassword=***" },
+                { "\xef\xbb\xbfPassword=secret", "\xef\xbb\xbfPassword=***" },
+                { "#Password=secret\n ;  PASSWD = secret", "#Password=***\n ;  PASSWD =***" },
+                { "#Password=sec\\\nret", "#Password=***\\\n***" },
+                { "X=1\\\n#Password=secret\n2", "X=1\\\n#Password=***\n2" },
+                { "#PasswordFile=/a\nPasswordFile=/b", "#PasswordFile=/a\nPasswordFile=/b" },
+                { "Passwort", "Passwort" },
+
+                { "URL=ftp://u:pa/ss@h/a", "URL=ftp://u:***@h/a" },
+                { "URL=ftp://u:p@a/b@h/a", "URL=ftp://u:***@h/a" },
+                { "URL=ftp://u:p ss@h/a", "URL=ftp://u:***@h/a" },
+                { "URL=ftp://me@corp.example:secret@h/a", "URL=ftp://me@corp.example:***@h/a" },
+                { "URL=ftp://u:sec\\\n  ret@h/a", "URL=ftp://u:***\\\n***@h/a" },
+                { "URL=ftp://u:\\\n# or\nsecret@h/a", "URL=ftp://u:\\\n# or\n***@h/a" },
+                { "#URL=ftps://u:secret@h/a", "#URL=ftps://u:***@h/a" },
+                { "# ftp://h/ ftp://h:21/ was ftp://u:secret@h/a", "# ftp://h/ ftp://h:21/ was ftp://u:***@h/a" },
+                { "URL=u:secret@h/a", "URL=u:***@h/a" },
+                { " url = u:secret@h", " url = u:***@h" },
+                { "URL=ftp:/u:secret@h", "URL=ftp:***@h" },
+                { "URL=ftp://u:12345678/x@h", "URL=ftp://u:***@h" },
+                { "URL=ftp://[x:secret@h", "URL=ftp://[x:***@h" },
+
+                /* without one */
+                { "URL=ftp://u@h:21/a:b@c", "URL=ftp://u@h:21/a:b@c" },
+                { "URL=ftp://u@[::1]:21/a@b", "URL=ftp://u@[::1]:21/a@b" },
+                { "URL=ftp://[::1]/a@b", "URL=ftp://[::1]/a@b" },
+                { "URL=in/a:b@c", "URL=in/a:b@c" },
+                { "OnSuccess=a:b@%n.service", "OnSuccess=a:b@%n.service" },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(lines); i++) {
+                char text[200], expected[200];
+
+                snprintf(text, sizeof(text), "[Wrong]\n%s\n", lines[i].text);
+                snprintf(expected, sizeof(expected), "# /etc/a.job\n[Wrong]\n%s\n", lines[i].shown);
+                if (startswith(lines[i].text, "\xef")) {        /* only at the very beginning */
+                        snprintf(text, sizeof(text), "%s\n", lines[i].text);
+                        snprintf(expected, sizeof(expected), "# /etc/a.job\n%s\n", lines[i].shown);
+                }
+                test_write_file("etc/a.job", text);
+                assert_shown(expected);
+        }
+}
+
 static void test_show_defaults(void **state) {
         (void) state;
         test_write_file("etc/a.job", "[Job]\n Retries = 2\n#RetrySec=1\n[Source]\nRemote=r\nURL=f\n[Target]\nPath=/d/");
@@ -396,6 +450,7 @@ int main(void) {
                 IN_LAYERS(test_names),
                 IN_LAYERS(test_paths),
                 IN_LAYERS(test_show),
+                IN_LAYERS(test_show_hides_passwords),
                 IN_LAYERS(test_show_defaults),
         };
 

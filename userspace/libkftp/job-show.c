@@ -1,68 +1,45 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The texts of a job's files for people: nothing in them that a terminal would obey, and nothing that may be a password. */
 
-#include <strings.h>
-
 #include "job-load.h"
+#include "job-mask.h"
 #include "util.h"
 
-/* "scheme://user:password@": where the password begins and ends in the text; false if there is none. */
-static bool find_password(const char *text, const char **begin, const char **end) {
-        const char *authority = strstr(text, "://"), *colon = NULL, *at = NULL;
-
-        if (!authority)
-                return false;
-        authority += strlen("://");
-        for (const char *p = authority; *p && !strchr("/ \t", *p); p++)
-                if (*p == '@')
-                        at = p;
-                else if (*p == ':' && !colon)
-                        colon = p;
-        if (!at || !colon || colon > at)
-                return false;
-        *begin = colon + 1;
-        *end = at;
-        return true;
-}
-
-/* Password=, which there is not, but which may be written. PasswordFile= is the name of a file. */
-static bool is_password_key(const char *line) {
-        static const char key[] = "pass";
-
-        line += strspn(line, " \t");
-        return strncasecmp(line, key, strlen(key)) == 0 && !startswith(line, "PasswordFile") && strchr(line, '=');
-}
-
-static void put_line(FILE *f, const char *line, size_t n) {
+static void put_part(FILE *f, const char *text, size_t n) {
         _cleanup_free_ char *copy = malloc(n + 1), *shown = NULL;
-        const char *begin, *end;
 
         if (!copy)
                 return;
         for (size_t i = 0; i < n; i++)
-                copy[i] = line[i] == '\t' ? ' ' : line[i];     /* a tab would be escaped */
+                copy[i] = text[i] == '\t' ? ' ' : text[i];     /* a tab would be escaped */
         shown = kftp_escape(copy, n);
-        if (!shown)
-                return;
-        if (is_password_key(shown))
-                fprintf(f, "%.*s=***", (int) strcspn(shown, "="), shown);
-        else if (find_password(shown, &begin, &end))
-                fprintf(f, "%.*s***%s", (int) (begin - shown), shown, end);
-        else
-                fputs(shown, f);
+        fputs(strempty(shown), f);
+}
+
+static void put_line(FILE *f, const char *line, size_t n, const bool *hidden) {
+        for (size_t i = 0, end; i < n; i = end) {
+                for (end = i; end < n && hidden[end] == hidden[i]; end++)
+                        ;
+                if (hidden[i])
+                        fputs("***", f);
+                else
+                        put_part(f, line + i, end - i);
+        }
 }
 
 static void put_text(FILE *f, const char *text, size_t n) {
-        for (size_t length; n > 0; text += length, n -= length) {
-                const char *end = memchr(text, '\n', n);
-                bool cr;
+        _cleanup_free_ bool *hidden = calloc(n + 1, sizeof(*hidden));
 
-                length = end ? (size_t) (end - text) : n;
-                cr = length > 0 && text[length - 1] == '\r';
-                put_line(f, text, length - cr);
+        if (!hidden || job_mask(text, n, hidden) < 0)
+                return;
+        for (size_t from = 0, next; from < n; from = next) {
+                const char *end = memchr(text + from, '\n', n - from);
+                size_t to = end ? (size_t) (end - text) : n;
+
+                next = to + 1;
+                to -= to > from && text[to - 1] == '\r';
+                put_line(f, text + from, to - from, hidden + from);
                 fputc('\n', f);
-                if (end)
-                        length++;
         }
 }
 
