@@ -216,10 +216,19 @@ static void interrupt_later(const char *name, uint64_t n) {
         mock_later(100, interrupt);
 }
 
+static volatile sig_atomic_t terminations;
+
+static void on_termination(int signo) {
+        (void) signo;
+        terminations++;
+}
+
+/* By SIGTERM the command would end as if it did not catch it: a service that was stopped has not failed. */
 static void test_stop_waiting(void **state) {
         static const int signals[] = { SIGINT, SIGTERM };
 
         (void) state;
+        assert_true(signal(SIGTERM, on_termination) != SIG_ERR);
         mock_add("a", "done");
         mock.on_run = interrupt_later;
         mock_start();
@@ -227,7 +236,9 @@ static void test_stop_waiting(void **state) {
                 signal_number = signals[i];
                 assert_int_equal(mock_call("run --wait a"), KFTP_CLASS_INTERRUPTED);
                 expect(mock_err, "kftp: not waiting any more; what is under way goes on in kftpd (kftp cancel ends it)\n");
+                assert_int_equal(terminations, signals[i] == SIGTERM);
         }
+        assert_true(signal(SIGTERM, SIG_DFL) == on_termination);
         assert_int_equal(mock.cancels, 0);
 }
 

@@ -177,6 +177,18 @@ int follow_run(Follow *f) {
         return KFTP_CLASS_OTHER;
 }
 
+void follow_die(const Follow *f) {
+        sigset_t set;
+
+        if (f->signal_number != SIGTERM)
+                return;
+        (void) fflush(NULL);
+        (void) sigemptyset(&set);
+        (void) sigaddset(&set, SIGTERM);
+        (void) pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+        (void) raise(SIGTERM);
+}
+
 void follow_end(Follow *f) {
         if (f->bus)
                 (void) sd_bus_detach_event(f->bus);

@@ -37,3 +37,9 @@ void follow_end(Follow *f);
 
 /* Until a signal comes, or somebody calls sd_event_exit with an exit code: that is returned. */
 int follow_run(Follow *f);
+
+/*
+ * To be called after follow_end: if SIGTERM has ended the loop the process ends by it, as without a loop. So the service manager can
+ * tell that a service was stopped from a run that was cancelled, whose exit code is the same as that of an interruption.
+ */
+void follow_die(const Follow *f);

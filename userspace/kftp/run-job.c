@@ -282,6 +282,7 @@ static int run_and_wait(const Arguments *a) {
         sd_event_source_unref(w.absent);
         sd_event_source_unref(w.look);
         follow_end(&w.follow);
+        follow_die(&w.follow);
         return class;
 }
 

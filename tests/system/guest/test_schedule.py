@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from feed import JOBS, drop, is_active, job_text, offer, records, run, wait_for, wait_for_record
+from feed import JOBS, MIB, drop, is_active, job_text, limit_rate, offer, records, run, wait_for, wait_for_record
 
 GENERATOR = "/lib/systemd/system-generators/kftp-generator"
 GENERATED = Path("/run/systemd/generator")
@@ -153,3 +153,19 @@ def test_the_service_ends_as_the_run_does(target):
     assert run("systemctl", "start", "kftp@badly.service", check=False).returncode != 0
     assert run("systemctl", "show", "-P", "ExecMainStatus", "kftp@badly.service").stdout.strip() == "5"
     run("systemctl", "reset-failed", "kftp@badly.service")
+
+
+def test_a_stopped_service_has_not_failed(target):
+    """The run goes on without it."""
+    offer("slow.bin", MIB)
+    limit_rate(20000)
+    try:
+        scheduled(target, "slow", remote="slow.bin")
+        wait_until_scheduled("slow")
+        run("systemctl", "start", "--no-block", "kftp@slow.service")
+        wait_for("the run", lambda: "running" in run("kftp", "list", "slow").stdout)
+        run("systemctl", "stop", "kftp@slow.service")
+        assert run("systemctl", "show", "-P", "ActiveState", "kftp@slow.service").stdout.strip() == "inactive"
+        assert "running" in run("kftp", "list", "slow").stdout
+    finally:
+        limit_rate(0)
