@@ -183,6 +183,26 @@ static void test_units_of_ends(void **state) {
         assert_asked("stop -- kftp-failure@acme.path\ndaemon-reload\nreset-failed -- kftp-failure@acme.path\n");
 }
 
+static void test_what_the_service_has_made_is_taken(void **state) {
+        (void) state;
+        assert_int_equal(schedule_take(at("changed")), 0);
+        write_file("changed", 0644, "");
+        assert_int_equal(schedule_take(at("changed")), 0);
+        assert_false(exists("changed"));
+
+        assert_int_equal(symlink("jobs", at("changed")), 0);
+        assert_int_equal(schedule_take(at("changed")), 0);
+        assert_true(exists("jobs") && !exists("changed"));
+        assert_int_equal(mkdir(at("changed"), 0755), 0);
+        assert_int_equal(schedule_take(at("changed")), 0);
+        assert_false(exists("changed"));
+
+        assert_int_equal(mkdir(at("changed"), 0755), 0);
+        write_file("changed/precious", 0644, "");
+        assert_int_equal(schedule_take(at("changed")), -ENOTEMPTY);
+        assert_true(exists("changed/precious"));
+}
+
 static int make_all(void **state) {
         char script[500];
 
@@ -212,6 +232,7 @@ int main(void) {
                 TEST(test_units_of_others_are_left_alone),
                 TEST(test_a_reload_that_fails_is_made_up_for),
                 TEST(test_units_of_ends),
+                TEST(test_what_the_service_has_made_is_taken),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

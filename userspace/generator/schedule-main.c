@@ -19,6 +19,7 @@
 #define ROUNDS_MAX 5U
 #define RUNTIME_DIRECTORY "/run/kftp-schedule"
 #define CHANGED_FILE "/run/kftp/schedule"       /* kftpd makes it */
+#define PAUSE_MSEC 60000                /* before systemd looks again, if the file is there for ever */
 
 static void say(const char *line) {
         fprintf(stderr, "%s\n", line);
@@ -53,6 +54,17 @@ static void wait_quiet(int fd) {
                 (void) drain(fd);
 }
 
+/*
+ * Only a service that has been broken into makes something that cannot be removed. The path unit would start this over and over again:
+ * so it stays for a while, unless there is something to be done.
+ */
+static void complain(int fd, int r) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+
+        fprintf(stderr, "%s cannot be removed: %s: see what it is, and why, for only kftpd may write there\n", CHANGED_FILE, strerror(-r));
+        (void) poll(&p, fd >= 0, PAUSE_MSEC);
+}
+
 int main(void) {
         const char *runtime = getenv("RUNTIME_DIRECTORY");
         const Schedule schedule = {
@@ -64,17 +76,19 @@ int main(void) {
                 .say = say,
         };
         _cleanup_close_ int fd = watch(schedule.directories);
-        int r = 0;
+        int r = 0, taken = 0;
 
         (void) umask(022);
         (void) setenv("SYSTEMD_LOG_TARGET", "console", 1);      /* of systemctl: that is the journal, where it is not to be quiet */
         for (unsigned round = 0; round < ROUNDS_MAX && r >= 0; round++) {
                 wait_quiet(fd);
                 /* First this: what is told from now on is told anew. */
-                (void) unlink(CHANGED_FILE);
+                taken = schedule_take(CHANGED_FILE);
                 r = schedule_apply(&schedule);
-                if (!drain(fd) && access(CHANGED_FILE, F_OK) < 0)
+                if (!drain(fd) && (taken < 0 || access(CHANGED_FILE, F_OK) < 0))
                         break;
         }
-        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        if (taken < 0)
+                complain(fd, taken);
+        return r < 0 || taken < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

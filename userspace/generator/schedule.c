@@ -253,3 +253,11 @@ int schedule_apply(const Schedule *s) {
         r = remove_tree(known);
         return r < 0 || rename(new, known) >= 0 ? r : -errno;
 }
+
+int schedule_take(const char *path) {
+        if (unlink(path) >= 0 || errno == ENOENT)
+                return 0;
+        if (errno == EISDIR && rmdir(path) >= 0)
+                return 0;
+        return -errno;
+}

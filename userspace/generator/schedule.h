@@ -18,3 +18,9 @@ typedef struct Schedule {
 
 /* Brings systemd up to date; does nothing if it is. 0 or -errno; what has failed has been told. */
 int schedule_apply(const Schedule *s);
+
+/*
+ * Takes away the file by which kftpd says that something has changed. Whatever the service has made under that name is taken for it,
+ * and is not followed. 0, also if there was none, or -errno: a directory with something in it stays, for example.
+ */
+int schedule_take(const char *path);
