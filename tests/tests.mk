@@ -4,7 +4,7 @@
 #   make check          all gating tests; installs the tools it needs (as root)
 #   make check-unit     the pure code under ASan and UBSan
 #   make check-fast     the device and the command in a guest with this machine's root
-#   make check-slow     the command's slow tests, in two such guests, those of the service, and power cuts
+#   make check-slow     the slow tests of the command and of jobs, those of the service, and power cuts
 #   make check-matrix   the module built for and booted on the kernels of four Debian suites
 #   make check-sanitize the same tests on a kernel with KASAN, lockdep, kmemleak and UBSAN, built once
 #   make check-fuzz     the parsers with inputs that a fuzzer makes up, by hand
