@@ -36,8 +36,8 @@ char *kftp_put_unique_name(const char *line, size_t n);
 /* Whether there are servers that would store under another name: it is not only of letters, digits, "._-" and the like. */
 bool kftp_put_name_is_odd(const char *name);
 
-/* Whether there are servers that would answer to another name only: it has blanks or a dot at an end, accents of their own, what Windows has no names
- * with, or is no UTF-8. Other odd names are found as they were sent. */
+/* Whether there are servers that would answer to another name only: it has blanks or a dot at an end, accents of their own, what
+ * Windows has no names with, or is no UTF-8. Other odd names are found as they were sent. */
 bool kftp_put_name_is_fragile(const char *name);
 
 /* Whether the line of an MLST reply (" FACTS PATH") is about a file that is called name. */
