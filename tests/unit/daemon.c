@@ -166,6 +166,7 @@ static _Noreturn void be_daemon(const Daemon *d) {
                         .fetch = fake_fetch,
                         .source_list = fake_source_list,
                         .then_file = fake_then_file,
+                        .then_marker = fake_then_marker,
                         .then_directory = fake_then_directory,
                 },
         };

@@ -206,3 +206,8 @@ int fake_then_directory(const KftpJob *job, const KftpThen *then, KftpClient *cl
         tell("THEN-DIRECTORY %s", job->url.path);
         return 0;
 }
+
+int fake_then_marker(const KftpJob *job, const KftpThen *then, KftpClient *client, const ThenFile *marker, KftpFailure *f) {
+        (void) marker;
+        return fake_then_directory(job, then, client, f);
+}

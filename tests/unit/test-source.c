@@ -209,9 +209,11 @@ static void test_marker_of_the_directory(void **state) {
         assert_string_equal(look(), "");
         assert_true(listing.no_marker);
         expect_missing("the marker \"READY\" is not in ");
-        test_write_file("out/READY", "");
+        test_write_file("out/READY", "123");
         assert_string_equal(look(), "a");
         assert_false(listing.no_marker);
+        assert_string_equal(listing.marker.name, "READY");
+        assert_true(listing.marker.size == 3 && listing.marker.mtime_nsec / 1000000000 == listing.marker.mtime);
 }
 
 static void test_marker_of_a_single_file(void **state) {

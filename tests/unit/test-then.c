@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "directory.h"
 #include "kftpd/then-internal.h"
@@ -88,6 +89,65 @@ static void test_changed(void **state) {
         assert_int_equal(unlink("out/a"), 0);
         assert_int_equal(symlink("a.done", "out/a"), 0);
         assert_int_equal(then(KFTP_THEN_DELETE, NULL, "a", 0), THEN_CHANGED);
+}
+
+/* Stand in for the C library's: the next version and its marker arrive right before the first change. */
+static bool arrives;
+
+static void arrive(void) {
+        if (!arrives)
+                return;
+        arrives = false;
+        test_write_file("out/a", "next");
+        test_write_file("out/a.done", "next");
+}
+
+int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags) {
+        arrive();
+        return (int) syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
+}
+
+int unlinkat(int fd, const char *path, int flags) {
+        arrive();
+        return (int) syscall(SYS_unlinkat, fd, path, flags);
+}
+
+static void test_next_with_its_marker(void **state) {
+        (void) state;
+        job.marker = (char *) "%f.done";
+        test_write_file("out/a", "1");
+        test_write_file("out/a.done", "");
+        arrives = true;
+        assert_int_equal(then(KFTP_THEN_DELETE, NULL, "a", 1), THEN_CHANGED);
+        assert_false(arrives);
+        assert_string_equal(content("out/a"), "next");
+        assert_string_equal(content("out/a.done"), "next");
+}
+
+/* The marker cannot be removed, as it is a directory: the file is what it was. */
+static void test_marker_stays(void **state) {
+        (void) state;
+        job.marker = (char *) "%f.done";
+        test_write_file("out/a", "1");
+        assert_int_equal(mkdir("out/a.done", 0700), 0);
+        assert_true(then(KFTP_THEN_DELETE, NULL, "a", 1) < 0);
+        assert_string_equal(content("out/a"), "1");
+}
+
+/* Of the next files, which have come meanwhile. */
+static void test_next_marker_of_the_directory(void **state) {
+        KftpThen t = { .action = KFTP_THEN_DELETE };
+        ThenFile seen = { .name = "ALL", .size = 1, .mtime = KFTP_MTIME_UNKNOWN };
+
+        (void) state;
+        job.marker = (char *) "ALL";
+        test_write_file("out/ALL", "12");
+        assert_int_equal(then_marker(&job, &t, NULL, &seen, &failure), 0);
+        assert_string_equal(content("out/ALL"), "12");
+        seen.size = 2;
+        assert_int_equal(then_marker(&job, &t, NULL, &seen, &failure), 0);
+        assert_null(content("out/ALL"));
+        assert_int_equal(then_marker(&job, &t, NULL, &seen, &failure), 0);
 }
 
 static void test_changed_in_time(void **state) {
@@ -310,6 +370,9 @@ int main(void) {
                 TEST(test_marker_without_its_file),
                 TEST(test_changed),
                 TEST(test_changed_in_time),
+                TEST(test_next_with_its_marker),
+                TEST(test_marker_stays),
+                TEST(test_next_marker_of_the_directory),
                 TEST(test_move),
                 TEST(test_move_below),
                 TEST(test_set_aside),

@@ -38,5 +38,6 @@ const RunCalls run_calls = {
         .put_recover = run_put_recover,
         .source_list = source_list,
         .then_file = then_file,
+        .then_marker = then_marker,
         .then_directory = then_directory,
 };

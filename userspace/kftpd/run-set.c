@@ -294,7 +294,7 @@ void run_set(Run *run, const SourceListing *listing) {
         delivered_count(run->delivered, run->request.number, &s.counts);
         r = take_all(&s, &f);
         if (r >= 0 && is_all_taken(&s))
-                r = run->context->calls.then_directory(run->job, &run->job->then, run->client, &f);
+                r = run->context->calls.then_marker(run->job, &run->job->then, run->client, &listing->marker, &f);
         run->entry->usec = before + now_usec() - begin;
         note_counts(&s);
         if (r < 0)

@@ -38,6 +38,7 @@ typedef struct RunCalls {
         int (*put_recover)(Run *run, KftpFailure *f);
         int (*source_list)(const SourceQuery *query, SourceListing *ret, KftpFailure *f);
         int (*then_file)(const KftpJob *job, const KftpThen *then, KftpClient *client, const ThenFile *file, char **ret_text, KftpFailure *f);
+        int (*then_marker)(const KftpJob *job, const KftpThen *then, KftpClient *client, const ThenFile *marker, KftpFailure *f);
         int (*then_directory)(const KftpJob *job, const KftpThen *then, KftpClient *client, KftpFailure *f);
 } RunCalls;
 

@@ -94,11 +94,27 @@ bool source_wants(SourceCollector *c, const char *name, size_t n) {
         return is_marker(c, name, n) || name[0] != '.';
 }
 
+static void note_marker(SourceCollector *c, const MirrorEntry *e) {
+        ThenFile *m = &c->listing->marker;
+
+        *m = (ThenFile) {
+                .name = c->job->marker,
+                .size = e->size,
+                .mtime = e->mtime,
+                .mtime_precision = e->mtime_precision,
+                .listed = c->job->set && !c->job->upload,
+        };
+        if (!c->job->upload || __builtin_mul_overflow(e->mtime, INT64_C(1000000000), &m->mtime_nsec) ||
+            __builtin_add_overflow(m->mtime_nsec, (int64_t) e->mtime_nsec, &m->mtime_nsec))
+                m->mtime_nsec = 0;
+}
+
 static int add_marker(SourceCollector *c, const MirrorEntry *e, size_t n) {
         if (e->type == KFTP_ENTRY_DIR)
                 return 0;
         if (!c->marker_head) {
                 c->marker_seen = true;
+                note_marker(c, e);
                 return 0;
         }
         if (c->markers.n < SOURCE_FILES_MAX)

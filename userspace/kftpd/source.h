@@ -45,6 +45,7 @@ typedef struct SourceListing {
         size_t links;                   /* which are not followed */
         size_t bad;                     /* lines of a server that could not be read */
         bool absent;                    /* the file, or directory, is not there */
+        ThenFile marker;                /* of the whole directory, as it was seen; its name is the job's */
         bool no_marker;                 /* the one of the whole directory is not there: files is empty */
         bool more;                      /* than SOURCE_FILES_MAX, or the server has not listed all */
         char *left_out;                 /* a sentence on what is refused, links, and more; NULL: nothing is */

@@ -13,6 +13,7 @@ typedef struct ThenPlace {
         KftpClient *client;
         char *directory;                /* where the file is */
         char *to;                       /* where it is moved to; NULL: nowhere */
+        char *marker;                   /* of a file here, which goes with it; NULL: none */
 } ThenPlace;
 
 /*

@@ -329,6 +329,15 @@ static int act(ThenMove *m, char **ret_text, KftpFailure *f) {
         return fsync(m->from) < 0 ? failed(-errno, "delete", m->place->directory, m->name, f) : THEN_DONE;
 }
 
+/* Whoever brings the next version may have brought its marker, too: that goes only when it is known that the file is the one that was sent. */
+static int drop_marker(const ThenPlace *p, KftpFailure *f) {
+        ThenPlace place = *p;
+        _cleanup_free_ char *text = NULL;
+
+        place.marker = NULL;
+        return then_local(&place, &(ThenFile) { .name = p->marker, .size = KFTP_SIZE_UNKNOWN, .mtime = KFTP_MTIME_UNKNOWN }, &text, f);
+}
+
 int then_local(const ThenPlace *p, const ThenFile *file, char **ret_text, KftpFailure *f) {
         _cleanup_(move_done) ThenMove m = { .place = p, .name = file->name, .source = file->name, .from = -1, .to = -1 };
         _cleanup_free_ char *aside = NULL;
@@ -348,5 +357,13 @@ int then_local(const ThenPlace *p, const ThenFile *file, char **ret_text, KftpFa
                 return failed(r, "rename", p->directory, file->name, f);
         if (r == 0 && done == THEN_CHANGED)
                 return changed(p, file, ret_text);
+        if (p->marker) {
+                int marker = drop_marker(p, f);
+
+                if (marker < 0 && m.source != m.name)
+                        (void) put_back(m.from, m.source, m.name, NULL);
+                if (marker < 0)
+                        return marker;
+        }
         return r == 0 ? THEN_DONE : act(&m, ret_text, f);
 }

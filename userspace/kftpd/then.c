@@ -14,12 +14,10 @@ static int act(const ThenPlace *p, const ThenFile *file, char **ret_text, KftpFa
         return p->job->upload ? then_local(p, file, ret_text, f) : then_remote(p, file, ret_text, f);
 }
 
-/* A marker is what it is whatever its size and time, and whether it is still there. */
-static int act_on_marker(const ThenPlace *p, const char *name, KftpFailure *f) {
-        _cleanup_free_ char *marker = source_marker(p->job, name), *text = NULL;
+/* The marker of a file is what it is whatever its size and time, and whether it is still there. */
+static int act_on_marker(const ThenPlace *p, const char *marker, KftpFailure *f) {
+        _cleanup_free_ char *text = NULL;
 
-        if (!marker)
-                return no_memory(f);
         return act(p, &(ThenFile) { .name = marker, .size = KFTP_SIZE_UNKNOWN, .mtime = KFTP_MTIME_UNKNOWN }, &text, f);
 }
 
@@ -38,6 +36,7 @@ static int find_place(ThenPlace *p, KftpFailure *f) {
 static void place_done(ThenPlace *p) {
         free(p->directory);
         free(p->to);
+        free(p->marker);
 }
 
 int then_file(const KftpJob *job, const KftpThen *then, KftpClient *client, const ThenFile *file, char **ret_text, KftpFailure *f) {
@@ -54,7 +53,13 @@ int then_file(const KftpJob *job, const KftpThen *then, KftpClient *client, cons
         if (r < 0 || r == THEN_CHANGED)
                 return r;
         if (source_has_markers(job)) {
-                int marker = act_on_marker(&p, file->name, f);
+                p.marker = source_marker(job, file->name);
+                if (!p.marker)
+                        return no_memory(f);
+        }
+        /* Here the file is set aside before its marker goes: see then_local(). */
+        if (p.marker && (!job->upload || r == THEN_DONE)) {
+                int marker = act_on_marker(&p, p.marker, f);
 
                 if (marker < 0)
                         return marker;
@@ -62,7 +67,16 @@ int then_file(const KftpJob *job, const KftpThen *then, KftpClient *client, cons
         return r == THEN_DONE ? r : act(&p, file, ret_text, f);
 }
 
-int then_directory(const KftpJob *job, const KftpThen *then, KftpClient *client, KftpFailure *f) {
+/* With the next files there may be a marker that vouches for them: it stays. */
+static int act_on_seen(const ThenPlace *p, const ThenFile *marker, KftpFailure *f) {
+        _cleanup_free_ char *text = NULL;
+        int r = p->job->upload ? then_local_check(p, marker, &text, f) : then_remote_check(p, marker, &text, f);
+
+        free(STEAL_PTR(text));
+        return r == THEN_KEPT ? act(p, marker, &text, f) : r;
+}
+
+int then_marker(const KftpJob *job, const KftpThen *then, KftpClient *client, const ThenFile *marker, KftpFailure *f) {
         _cleanup_(place_done) ThenPlace p = { .job = job, .then = then, .client = client };
         int r;
 
@@ -70,6 +84,10 @@ int then_directory(const KftpJob *job, const KftpThen *then, KftpClient *client,
                 return 0;
         r = find_place(&p, f);
         if (r >= 0)
-                r = act_on_marker(&p, NULL, f);
+                r = marker && marker->name ? act_on_seen(&p, marker, f) : act_on_marker(&p, job->marker, f);
         return MIN2(r, 0);
+}
+
+int then_directory(const KftpJob *job, const KftpThen *then, KftpClient *client, KftpFailure *f) {
+        return then_marker(job, then, client, NULL, f);
 }

@@ -42,5 +42,10 @@ int then_restore(int directory_fd, const char *name, char **ret);
 /* The name under which a file of that name would be found then. Allocated; NULL: no memory; "": under none. */
 char *then_name_aside(const char *name);
 
-/* The marker of a whole directory goes last, when no file of it is left behind. Nothing to do for others. */
+/*
+ * The marker of a whole directory goes last, when no file of it is left behind, if it is still the one that was seen when they were
+ * listed; NULL, or without a name: whatever it is. Nothing to do for others.
+ */
+int then_marker(const KftpJob *job, const KftpThen *then, KftpClient *client, const ThenFile *marker, KftpFailure *f);
+/* The same, whatever it is. */
 int then_directory(const KftpJob *job, const KftpThen *then, KftpClient *client, KftpFailure *f);
