@@ -34,13 +34,25 @@ static int read_number(sd_bus_message *message, uint64_t *ret) {
         return r;
 }
 
+static int read_list(sd_bus_message *message, uint64_t *ret) {
+        int r = sd_bus_message_seal(message, 1, 0);
+
+        if (r >= 0)
+                r = sd_bus_message_enter_container(message, 'a', "(sa{sv})");
+        while (r >= 0 && (r = sd_bus_message_skip(message, "(sa{sv})")) > 0)
+                ++*ret;
+        return r == -ENXIO ? 0 : r;     /* the end */
+}
+
+/* What the bus shows of a job, or of all. */
 static int look(Manager *m, const char *name, uint64_t *ret_number) {
+        bool all = streq(name, "-");
         Job *j = job_find(m, name);
         sd_bus_message *message = NULL;
         sd_bus *bus = NULL;
         int fds[2], r;
 
-        if (!j)
+        if (!j && !all)
                 return -ENOENT;
         r = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0 ? -errno : sd_bus_new(&bus);
         if (r >= 0)
@@ -50,9 +62,9 @@ static int look(Manager *m, const char *name, uint64_t *ret_number) {
         if (r >= 0)
                 r = sd_bus_message_new_signal(bus, &message, BUS_PATH, BUS_INTERFACE, "Test");
         if (r >= 0)
-                r = bus_append_job(message, m, j);
+                r = all ? bus_append_jobs(message, m, "", 0) : bus_append_job(message, m, j);
         if (r >= 0)
-                r = read_number(message, ret_number);
+                r = all ? read_list(message, ret_number) : read_number(message, ret_number);
         sd_bus_message_unref(message);
         sd_bus_close_unref(bus);
         close(fds[1]);
@@ -66,7 +78,7 @@ static int ask(Manager *m, const char *what, const char *name, uint64_t *ret_num
                 return manager_run(m, name, RUN_CALENDAR, false, ret_number);
         if (streq(what, "cancel"))
                 return manager_cancel(m, name);
-        if (streq(what, "look"))
+        if (streq(what, "look") || streq(what, "list"))
                 return look(m, name, ret_number);
         return manager_retry(m, name, ret_number);
 }

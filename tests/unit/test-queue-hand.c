@@ -330,6 +330,20 @@ static void test_scheduled_job_waits_for_its_target(void **state) {
         daemon_stop(d, SIGTERM);
 }
 
+/* Names and texts that are no UTF-8 spoil nobody's list. */
+static void test_list_of_strange_names(void **state) {
+        Daemon *d = *state;
+
+        put_job(d, "good", "ok", NULL);
+        put_job(d, "odd", "ok", "[Job]\nDescription=\xef\xbf\xbf\n");       /* U+FFFF */
+        put_file(d, "conf/a name.job", "[Source]\n");
+        put_file(d, "conf/b\xfcro.job", "[Source]\n");
+        daemon_start(d);
+        daemon_expect(d, 2, JOB_DONE, NULL);
+        assert_true(ask(d, "list -", "0") == 3);
+        daemon_stop(d, SIGTERM);
+}
+
 #define test(f) cmocka_unit_test_setup_teardown(f, daemon_setup, daemon_teardown)
 
 int main(void) {
@@ -347,6 +361,7 @@ int main(void) {
                 test(test_edited_while_kftpd_was_off),
                 test(test_what_cannot_be_asked),
                 test(test_scheduled_job_waits_for_its_target),
+                test(test_list_of_strange_names),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "bus.h"
+#include "utf8.h"
 
 static const char *const states[JOB_STATES] = {
         [JOB_UNKNOWN] = "unknown", [JOB_MASKED] = "masked", [JOB_REJECTED] = "rejected", [JOB_SCHEDULED] = "scheduled",
@@ -19,9 +20,36 @@ typedef struct Dictionary {
         int r;
 } Dictionary;
 
+static bool is_noncharacter(uint32_t c) {
+        return (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe;
+}
+
+bool bus_can_say(const char *text) {
+        const uint8_t *p = (const uint8_t *) text;
+        size_t n = strlen(text), length;
+        uint32_t c;
+
+        for (; n > 0; p += length, n -= length) {
+                length = kftp_utf8_decode(p, n, &c);
+                if (length == 0 || is_noncharacter(c))
+                        return false;
+        }
+        return true;
+}
+
 static void put_string(Dictionary *d, const char *key, const char *value) {
-        if (d->r >= 0 && value)
-                d->r = sd_bus_message_append(d->message, "{sv}", key, "s", value);
+        _cleanup_free_ char *plain = NULL;
+
+        if (d->r < 0 || !value)
+                return;
+        if (!bus_can_say(value)) {
+                plain = strdup(value);
+                if (!plain)
+                        return;
+                for (char *c = plain; *c; c++)
+                        *c = *c & 0x80 ? '?' : *c;
+        }
+        d->r = sd_bus_message_append(d->message, "{sv}", key, "s", plain ?: value);
 }
 
 static void put_u32(Dictionary *d, const char *key, uint32_t value) {

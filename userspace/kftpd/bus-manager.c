@@ -121,31 +121,35 @@ static void take_into_page(const void *node, VISIT which, void *userdata) {
         Job *j = *(Job *const *) node;
         Page *page = userdata;
 
-        if ((which == postorder || which == leaf) && page->n < page->max && strcmp(j->name, page->after) > 0)
+        if ((which == postorder || which == leaf) && page->n < page->max && strcmp(j->name, page->after) > 0 &&
+            bus_can_say(j->name))
                 page->jobs[page->n++] = j;
+}
+
+int bus_append_jobs(sd_bus_message *message, Manager *m, const char *after, unsigned max) {
+        Page page = { .after = after, .max = max == 0 ? LIST_MAX : MIN2(max, LIST_MAX) };
+        int r = sd_bus_message_open_container(message, 'a', "(sa{sv})");
+
+        twalk_r(m->by_name, take_into_page, &page);
+        for (unsigned i = 0; r >= 0 && i < page.n; i++)
+                r = append_listed(message, m, page.jobs[i]);
+        return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
 /* In pages, so that neither side has all of very many jobs in memory. */
 static int on_list_jobs(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
         Bus *b = userdata;
-        Page page = {};
+        const char *after;
+        uint32_t max;
         int r;
 
         (void) error;
-        r = sd_bus_message_read(message, "su", &page.after, &page.max);
-        if (r < 0)
-                return r;
-        page.max = page.max == 0 ? LIST_MAX : MIN2(page.max, LIST_MAX);
-        twalk_r(b->manager->by_name, take_into_page, &page);
-
-        r = sd_bus_message_new_method_return(message, &reply);
+        r = sd_bus_message_read(message, "su", &after, &max);
         if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'a', "(sa{sv})");
-        for (unsigned i = 0; r >= 0 && i < page.n; i++)
-                r = append_listed(reply, b->manager, page.jobs[i]);
+                r = sd_bus_message_new_method_return(message, &reply);
         if (r >= 0)
-                r = sd_bus_message_close_container(reply);
+                r = bus_append_jobs(reply, b->manager, after, max);
         return r < 0 ? r : sd_bus_message_send(reply);
 }
 

@@ -44,8 +44,13 @@ void bus_subscribed(Bus *b);
 
 extern const sd_bus_vtable bus_manager_vtable[];
 
+/* Appends the a(sa{sv}) of at most so many jobs, by name, after that name. A file whose name cannot be said is not listed. */
+int bus_append_jobs(sd_bus_message *message, Manager *m, const char *after, unsigned max);
+
 /* ---- bus-job.c ---- */
 
+/* Whether the bus takes the text as a string: one that is no UTF-8 would spoil the message that it is in. */
+bool bus_can_say(const char *text);
 /* Appends a job's a{sv}. Returns 0 or -errno. */
 int bus_append_job(sd_bus_message *message, Manager *m, Job *j);
 /* Appends the a{sv} of how far a running job is. */
