@@ -14,6 +14,7 @@
 #include <systemd/sd-journal.h>
 
 #include "kftpd/bus.h"
+#include "kftpd/deadline.h"
 
 #define QUESTION_MAX 200
 
@@ -71,6 +72,17 @@ static int look(Manager *m, const char *name, uint64_t *ret_number) {
         return r;
 }
 
+/* The deadline that is waited for has passed, and the clock was set. */
+static int set_clock(Manager *m, const char *name) {
+        Job *j = job_find(m, name);
+
+        if (!j || !j->deadline_timer)
+                return -ENOENT;
+        (void) sd_event_source_set_time(j->deadline_timer, deadline_until(j->deadline, realtime_usec()));
+        deadlines_clock_set(m);
+        return 0;
+}
+
 static int ask(Manager *m, const char *what, const char *name, uint64_t *ret_number) {
         if (streq(what, "run") || streq(what, "run-again"))
                 return manager_run(m, name, RUN_HAND, streq(what, "run-again"), ret_number);
@@ -78,6 +90,8 @@ static int ask(Manager *m, const char *what, const char *name, uint64_t *ret_num
                 return manager_run(m, name, RUN_CALENDAR, false, ret_number);
         if (streq(what, "cancel"))
                 return manager_cancel(m, name);
+        if (streq(what, "clock"))
+                return set_clock(m, name);
         if (streq(what, "look") || streq(what, "list"))
                 return look(m, name, ret_number);
         return manager_retry(m, name, ret_number);

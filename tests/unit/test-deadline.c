@@ -120,6 +120,27 @@ static void test_missed_while_off(void **state) {
         daemon_stop(d, SIGTERM);
 }
 
+/* It is told when the clock is set forward over it, or goes on after a sleep, and once although it may come again. */
+static void test_clock_set_over_it(void **state) {
+        Daemon *d = *state;
+        char text[64];
+        time_t t = time(NULL) + 12 * 3600;
+        struct tm tm;
+
+        assert_non_null(localtime_r(&t, &tm));
+        assert_true(strftime(text, sizeof(text), "[Job]\nDeadline=%H:%M\n", &tm) > 0);
+        daemon_start(d);
+        put_job(d, "held", "hold", text);
+        daemon_expect(d, 1, "CALL", NULL);
+        daemon_ask(d, "clock held");
+        daemon_expect(d, 1, "ANSWER clock held: 0", NULL);
+        daemon_expect(d, 1, MISSED, "MESSAGE=held: deadline missed: ");
+        daemon_ask(d, "clock held");
+        daemon_expect(d, 2, "ANSWER clock held: 0", NULL);
+        daemon_expect(d, 1, MISSED, NULL);
+        daemon_stop(d, SIGTERM);
+}
+
 #define test(f) cmocka_unit_test_setup_teardown(f, daemon_setup, daemon_teardown)
 
 int main(void) {
@@ -129,6 +150,7 @@ int main(void) {
                 cmocka_unit_test_setup(test_clocks_put_back, in_berlin),
                 cmocka_unit_test_setup(test_missed, in_berlin),
                 test(test_missed_while_off),
+                test(test_clock_set_over_it),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,6 +71,7 @@ typedef struct Job {
         bool fails_units;               /* a unit wants to know that it has failed */
         uint32_t deadline;              /* with a timer: seconds of the local day */
         sd_event_source *deadline_timer;
+        uint64_t deadline_judged;       /* that was judged last; of the realtime clock */
         unsigned max_connections;       /* to its server, of all jobs together */
         Server *server;                 /* of its file; NULL if that is masked or has an error */
         Server *held;                   /* that of its run */
@@ -223,6 +224,8 @@ int deadlines_watch_clock(Manager *m);
 /* Tells what was missed while kftpd did not run. */
 void deadlines_catch_up(Manager *m);
 void deadlines_judged(Manager *m);
+/* The clock was set: tells what it has passed by that. */
+void deadlines_clock_set(Manager *m);
 /* From now on the job has that deadline, or KFTP_DEADLINE_NONE. */
 void deadline_set(Manager *m, Job *j, uint32_t seconds);
 

@@ -71,10 +71,13 @@ static void format_time(uint64_t usec, char *ret, size_t size) {
                 *ret = '\0';
 }
 
-static void judge(Manager *m, const Job *j, uint64_t deadline) {
+/* Once, also if the clock is put back behind it. */
+static void judge(Manager *m, Job *j, uint64_t deadline) {
+        bool known = j->deadline_judged == deadline;
         char when[64], last[64] = "never";
 
-        if (!is_missed(j, deadline))
+        j->deadline_judged = deadline;
+        if (known || !is_missed(j, deadline))
                 return;
         format_time(deadline, when, sizeof(when));
         if (j->succeeded_usec > 0)
@@ -140,18 +143,36 @@ static int wait_for_the_clock(int fd) {
         return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, NULL) < 0 ? -errno : 0;
 }
 
+/* If it is behind several of them, the last one. */
+static bool is_passed(const Job *j, uint64_t now) {
+        uint64_t planned;
+
+        return sd_event_source_get_time(j->deadline_timer, &planned) >= 0 && planned <= now;
+}
+
+void deadlines_clock_set(Manager *m) {
+        uint64_t now = realtime_usec();
+        Job *j;
+
+        TAILQ_FOREACH(j, &m->jobs, jobs) {
+                if (!j->deadline_timer)
+                        continue;
+                if (is_passed(j, now))
+                        judge(m, j, deadline_until(j->deadline, now));
+                plan(m, j);
+        }
+        deadlines_judged(m);
+}
+
 static int on_clock_set(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
         Manager *m = userdata;
         uint64_t n;
-        Job *j;
 
         (void) s;
         (void) revents;
         if (read(fd, &n, sizeof(n)) >= 0 || errno != ECANCELED)
                 return 0;
-        TAILQ_FOREACH(j, &m->jobs, jobs)
-                if (j->deadline_timer)
-                        plan(m, j);
+        deadlines_clock_set(m);
         return wait_for_the_clock(fd);
 }
 
