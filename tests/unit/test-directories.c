@@ -125,6 +125,23 @@ static void test_drop_ins_moved(void **state) {
         daemon_stop(d, SIGTERM);
 }
 
+/* Another directory takes the place of one that is empty, at once. */
+static void test_drop_ins_replaced(void **state) {
+        Daemon *d = *state;
+        _cleanup_free_ char *from = strdup(daemon_path(d, "ready")), *to = strdup(daemon_path(d, "run/acme.job.d"));
+
+        put_as(d, "conf", "acme", "file");
+        assert_int_equal(mkdir(from, 0755) | mkdir(to, 0755), 0);
+        put_file(d, "ready/x.conf", "[Source]\nUser=moved\n");
+        daemon_start(d);
+        expect_run_as(d, "file");
+        assert_int_equal(rename(from, to), 0);
+        expect_run_as(d, "moved");
+        put_file(d, "run/acme.job.d/x.conf", "[Source]\nUser=edited\n");
+        expect_run_as(d, "edited");
+        daemon_stop(d, SIGTERM);
+}
+
 /* Without a watch of its own it is looked at when something else changes. */
 static void test_no_watch_left(void **state) {
         Daemon *d = *state;
@@ -405,6 +422,7 @@ int main(void) {
                 ON_DAEMON(test_layers),
                 ON_DAEMON(test_drop_ins),
                 ON_DAEMON(test_drop_ins_moved),
+                ON_DAEMON(test_drop_ins_replaced),
                 ON_DAEMON(test_no_watch_left),
                 ON_DAEMON(test_remotes),
                 ON_DAEMON(test_remote_of_a_waiting_job),

@@ -28,6 +28,7 @@
          IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 #define LOST (IN_IGNORED | IN_UNMOUNT | IN_DELETE_SELF | IN_MOVE_SELF)
 #define GONE (IN_MOVED_FROM | IN_DELETE)
+#define CAME (IN_MOVED_TO | IN_CREATE)
 
 unsigned watch_drop_ins_max = 16384;    /* directories of them: the kernel keeps an inode in memory for each watch */
 
@@ -156,16 +157,32 @@ static DropIns *drop_ins_free(DropIns *d) {
         return NULL;
 }
 
+static void add_drop_ins(Place *p, char *name);
+
+/* What was watched is not there any more; there may be another directory in its place already. Takes the name. */
+static void replace_drop_ins(Place *p, char *name) {
+        const DropIns key = { .name = name };
+        DropIns *const *found = tfind(&key, &p->by_name, compare_drop_ins);
+
+        if (found)
+                drop_ins_free(*found);
+        add_drop_ins(p, name);
+}
+
 static int on_drop_in(sd_event_source *s, const struct inotify_event *event, void *userdata) {
         DropIns *d = userdata;
         Watch *w = d->place->watch;
+        char *name;
 
         (void) s;
         if (event->mask & IN_Q_OVERFLOW)
                 note_all(w);
         else
                 note_name(w, d->name);
-        if (event->mask & LOST)
+        name = event->mask & LOST ? strdup(d->name) : NULL;
+        if (name)
+                replace_drop_ins(d->place, name);
+        else if (event->mask & LOST)
                 drop_ins_free(d);
         return schedule(w);
 }
@@ -254,7 +271,9 @@ static int on_inotify(sd_event_source *s, const struct inotify_event *event, voi
                 if (!name)
                         return 0;
                 note_name(w, name);
-                if (drop_ins && !(event->mask & GONE))
+                if (drop_ins && event->mask & CAME)
+                        replace_drop_ins(p, STEAL_PTR(name));
+                else if (drop_ins && !(event->mask & GONE))
                         add_drop_ins(p, STEAL_PTR(name));
         }
         return schedule(w);
