@@ -230,6 +230,29 @@ static void test_file_system_mounted_over_the_directory(void **state) {
 }
 
 /* The event loop does not turn meanwhile. */
+/* Job files come and go while others are in the queue: so many as they allow now. */
+static void test_limit_that_comes_and_goes(void **state) {
+        Daemon *d = *state;
+        _cleanup_free_ char *elsewhere = NULL;
+
+        assert_true(asprintf(&elsewhere, "[Source]\nURL=ftp://other/hold/x.csv\n[Target]\nPath=%s/out/\n", d->directory) > 0);
+        d->max_running = 3;
+        daemon_start(d);
+        put_job(d, "a", "hold", NULL);
+        put_job(d, "b", "hold", NULL);
+        put_file(d, "conf/x.job", elsewhere);
+        daemon_expect(d, 3, "CALL", NULL);
+        put_job(d, "c", "hold", NULL);
+        put_job(d, "limit", "hold", "[Job]\nOnCalendar=daily\n[Source]\nMaxConnections=2\n");
+        put_file(d, "conf/bad.job", "nonsense");
+        daemon_expect(d, 1, "MESSAGE_ID=" KFTP_MESSAGE_JOB_REJECTED, "neither [Section]");
+        remove_file(d, "conf/x.job");
+        daemon_expect_still(d, 3, "CALL", NULL);
+        remove_file(d, "conf/limit.job");
+        daemon_expect(d, 1, "CALL c.csv", NULL);
+        daemon_stop(d, SIGTERM);
+}
+
 static void test_alive_while_files_are_read(void **state) {
         Daemon *d = *state;
         const char *begin, *end;
@@ -265,6 +288,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_rejected_job_can_go, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_target_that_does_not_answer, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_file_system_mounted_over_the_directory, daemon_setup, daemon_teardown),
+                cmocka_unit_test_setup_teardown(test_limit_that_comes_and_goes, daemon_setup, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_alive_while_files_are_read, daemon_setup, daemon_teardown),
         };
 

@@ -46,9 +46,14 @@ bool job_is_pending(const Job *j) {
 /* ---- What a job holds ----------------------------------------------------------------------------- */
 
 static void leave_server(Manager *m, Job *j) {
-        if (j->server)
-                server_leave(&m->servers, j->server, j->max_connections, now_usec());
-        j->server = NULL;
+        Server *s = STEAL_PTR(j->server);
+        bool known = s && s->jobs > 1;
+
+        if (!s)
+                return;
+        server_leave(&m->servers, s, j->max_connections, now_usec());
+        if (known)
+                queue_update(m, s);             /* it may be asked for more, now */
 }
 
 /* What there was of a schedule, and what there is, is for the generator. */
@@ -70,6 +75,7 @@ int job_note_definition(Manager *m, Job *j, const KftpJob *definition) {
                 return -ENOMEM;
         leave_server(m, j);
         j->server = s;
+        queue_update(m, s);
         j->max_connections = definition->max_connections;
         j->scheduled = definition->calendar;
         j->watch = definition->watch;

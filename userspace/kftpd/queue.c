@@ -105,13 +105,19 @@ static int start(Manager *m, Server *s, Job *j, uint64_t now) {
         return 0;
 }
 
-static void start_due(Manager *m, uint64_t now) {
+static void start_due(Manager *m) {
         Server *s;
 
         while (m->pause == PAUSE_NONE && m->count[JOB_RUNNING] < m->max_running && (s = TAILQ_FIRST(&m->servers.ring))) {
                 Job *j = TAILQ_FIRST(&s->queue);
-                int r = start(m, s, j, now);
+                uint64_t now = now_usec();
+                int r;
 
+                if (server_room(&m->servers, s, 1, now) == 0) {         /* any more */
+                        queue_update(m, s);
+                        continue;
+                }
+                r = start(m, s, j, now);
                 if (r < 0) {
                         queue_pause(m, PAUSE_RESOURCES, j->name, r, NULL);
                         return;
@@ -125,7 +131,7 @@ static void start_due(Manager *m, uint64_t now) {
 
 void queue_dispatch(Manager *m) {
         if (!m->stopping)
-                start_due(m, now_usec());
+                start_due(m);
 }
 
 void queue_cancel(Job *j, const char *cancelled) {
