@@ -11,6 +11,7 @@
 #define JOB_FAILED "MESSAGE_ID=" KFTP_MESSAGE_JOB_FAILED
 #define ATTEMPT_FAILED "MESSAGE_ID=" KFTP_MESSAGE_ATTEMPT_FAILED
 #define CANCELLED "MESSAGE_ID=" KFTP_MESSAGE_JOB_CANCELLED
+#define JOINED "MESSAGE_ID=" KFTP_MESSAGE_RUN_JOINED
 #define DAILY "[Job]\nOnCalendar=daily\n"
 
 static void await_status(Daemon *d, const char *status) {
@@ -88,6 +89,29 @@ static void test_asked_twice_runs_once(void **state) {
         put_file(d, "go", "");
         daemon_expect(d, 1, JOB_DONE, NULL);
         daemon_expect_still(d, 1, "CALL", NULL);
+        daemon_stop(d, SIGTERM);
+}
+
+/* A run for another date would transfer something else: that there is none is told. */
+static void test_timer_elapses_before_the_end(void **state) {
+        Daemon *d = *state;
+        _cleanup_free_ char *dated = NULL;
+
+        assert_true(asprintf(&dated, DAILY "[Source]\nURL=ftp://fake/hold/dated-{date:%%Y}.csv\n") > 0);
+        daemon_start(d);
+        put_job(d, "same", "hold", DAILY);
+        put_job(d, "dated", "hold", dated);
+        daemon_expect_still(d, 0, "CALL", NULL);
+        (void) ask(d, "elapse same", "0");
+        (void) ask(d, "elapse dated", "0");
+        daemon_expect(d, 2, "CALL", NULL);
+        assert_int_equal(daemon_count(d, JOINED, NULL), 0);
+        (void) ask(d, "elapse same", "0");
+        (void) ask(d, "run dated", "0");
+        (void) ask(d, "elapse dated", "0");
+        daemon_expect(d, 1, JOINED, "MESSAGE=dated: its timer has elapsed, but the run that was due on ");
+        daemon_expect(d, 1, JOINED, NULL);
+        daemon_check_field(d, JOINED, NULL, "PRIORITY=4");
         daemon_stop(d, SIGTERM);
 }
 
@@ -350,6 +374,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 test(test_scheduled_job_runs_by_its_timer),
                 test(test_asked_twice_runs_once),
+                test(test_timer_elapses_before_the_end),
                 test(test_restart_forgets_no_run),
                 test(test_cancel_under_way_and_retry),
                 test(test_cancel_after_a_change),

@@ -52,5 +52,7 @@
 #define KFTP_MESSAGE_SERVER_BUSY "a83c222e6c154bdb9d52b9c08e5ba74c"
 /* The time by which a job was to have ended well has passed. */
 #define KFTP_MESSAGE_DEADLINE_MISSED "f4ad7913076a4d398813d391d5a62107"
+/* A timer has elapsed while an earlier run, for another date, has not ended: there is no run of its own for it. */
+#define KFTP_MESSAGE_RUN_JOINED "191e757a1acc46db8a75e549c304f80e"
 /* There is no system bus, so that nobody can ask what jobs do. */
 #define KFTP_MESSAGE_BUS_MISSING "95c4903f70b64d649787d95b730a1d8a"

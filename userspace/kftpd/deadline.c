@@ -47,3 +47,11 @@ uint64_t deadline_until(uint32_t seconds, uint64_t usec) {
 bool deadline_is_missed(uint32_t seconds, uint64_t deadline, uint64_t succeeded_usec) {
         return succeeded_usec <= deadline_until(seconds, deadline - USEC_PER_SEC);
 }
+
+void format_local_time(uint64_t usec, char *ret, size_t size) {
+        time_t t = (time_t) (usec / USEC_PER_SEC);
+        struct tm tm;
+
+        if (!localtime_r(&t, &tm) || strftime(ret, size, "%a %Y-%m-%d %H:%M", &tm) == 0)
+                *ret = '\0';
+}

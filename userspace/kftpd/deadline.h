@@ -7,6 +7,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The first moment after that one, and the last one that is not after it, when it is so many seconds of the local day. */
@@ -15,3 +16,6 @@ uint64_t deadline_until(uint32_t seconds, uint64_t usec);
 
 /* Whether what ended well last at that moment, 0: never, has not since the deadline before this one. */
 bool deadline_is_missed(uint32_t seconds, uint64_t deadline, uint64_t succeeded_usec);
+
+/* Such a moment for people, with the day of the week; 32 bytes are enough. */
+void format_local_time(uint64_t usec, char *ret, size_t size);

@@ -63,14 +63,6 @@ static const char *condition(const Job *j) {
         }
 }
 
-static void format_time(uint64_t usec, char *ret, size_t size) {
-        time_t t = (time_t) (usec / USEC_PER_SEC);
-        struct tm tm;
-
-        if (!localtime_r(&t, &tm) || strftime(ret, size, "%a %Y-%m-%d %H:%M", &tm) == 0)
-                *ret = '\0';
-}
-
 /* Once, also if the clock is put back behind it. */
 static void judge(Manager *m, Job *j, uint64_t deadline) {
         bool known = j->deadline_judged == deadline;
@@ -79,9 +71,9 @@ static void judge(Manager *m, Job *j, uint64_t deadline) {
         j->deadline_judged = deadline;
         if (known || !is_missed(j, deadline))
                 return;
-        format_time(deadline, when, sizeof(when));
+        format_local_time(deadline, when, sizeof(when));
         if (j->succeeded_usec > 0)
-                format_time(j->succeeded_usec, last, sizeof(last));
+                format_local_time(j->succeeded_usec, last, sizeof(last));
         report_event(&m->context.report, LOG_ERR, KFTP_MESSAGE_DEADLINE_MISSED, j->name, -ETIME,
                      "%s: deadline missed: it was to have ended well by %s, but %s; it has ended well last: %s", j->name, when, condition(j), last);
 }

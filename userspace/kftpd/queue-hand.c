@@ -5,7 +5,10 @@
  */
 
 #include <errno.h>
+#include <syslog.h>
 
+#include "catalog-ids.h"
+#include "deadline.h"
 #include "queue.h"
 
 /* The job of that name, if it is one that can run. */
@@ -92,12 +95,27 @@ static int begin(Manager *m, Job *j, RunTrigger trigger, bool again) {
         return r;
 }
 
+/* With dates a later run is not the same: what only that would have transferred is left out. */
+static void tell_joined(Manager *m, const Job *j) {
+        const KftpJob *definition = j->definition ?: j->run->job;
+        char due[64];
+
+        if (!definition->dated)
+                return;
+        format_local_time(j->number, due, sizeof(due));
+        report_event(&m->context.report, LOG_WARNING, KFTP_MESSAGE_RUN_JOINED, j->name, 0,
+                     "%s: its timer has elapsed, but the run that was due on %s has not ended: there is no other run for the later date",
+                     j->name, due);
+}
+
 /* What waits for its source looks at once, and is what was asked for from now on. */
 static int join(Manager *m, Job *j, RunTrigger trigger, bool again) {
         bool waits = j->state == JOB_WAITING && !j->begun;
         LedgerEntry *last = NULL, *e;
         int r;
 
+        if (trigger == RUN_CALENDAR && !waits)
+                tell_joined(m, j);
         j->again = j->again || (again && !j->run);
         if (!waits)
                 return 0;
