@@ -90,6 +90,25 @@ static void test_if_exists_skip(void **state) {
         daemon_stop(d, SIGTERM);
 }
 
+/* What is there already has not arrived: it is looked at again and again, and is no run each time. */
+static void test_watch_and_skip(void **state) {
+        Daemon *d = *state;
+
+        put_source(d, "a");
+        put_file(d, "out/a", "ours");
+        daemon_start(d);
+        put_set(d, "acme", "set", "IfExists=skip\n[Job]\nWatch=yes\nPollSec=1s\n");
+        daemon_expect(d, 1, JOB_DONE, "done: 0 files");
+        for (unsigned i = 0; daemon_count(d, "LIST set/dir/", NULL) < 4; i++) {
+                assert_true(i < 2000);
+                (void) usleep(10000);
+        }
+        put_source(d, "b");
+        daemon_expect(d, 1, JOB_DONE, "done: 1 file, 1 B");
+        daemon_expect(d, 1, JOB_DONE, "done: 0 files");
+        daemon_stop(d, SIGTERM);
+}
+
 /* The rest is delivered at once; what grows is waited for, and the run goes on. */
 static void test_growing(void **state) {
         Daemon *d = *state;
@@ -501,6 +520,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_once, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_if_exists_skip, set_up, daemon_teardown),
+                cmocka_unit_test_setup_teardown(test_watch_and_skip, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_growing, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_nothing, set_up, daemon_teardown),
                 cmocka_unit_test_setup_teardown(test_dated, set_up, daemon_teardown),

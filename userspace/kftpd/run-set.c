@@ -263,6 +263,13 @@ static void fail_some(Set *s) {
         kftp_failure_done(&f);
 }
 
+/* Whoever waits for arrivals and finds nothing but what is there already has not had any: that is no run to be told of every few seconds. */
+static bool has_skipped_all(const Set *s) {
+        const LedgerEntry *e = s->run->entry;
+
+        return s->run->request.trigger == RUN_WATCH && s->skipped > 0 && e->transferred + e->failed == 0;
+}
+
 /* All that there was has been tried. */
 static void conclude(Set *s) {
         const SourceListing *l = s->listing;
@@ -274,6 +281,8 @@ static void conclude(Set *s) {
                 run_wait(s->run, l->growing > 0 ? l->missing : "a file has changed while it was transferred", l->delay_usec);
         else if (e->failed > 0)
                 fail_some(s);
+        else if (has_skipped_all(s))
+                run_wait(s->run, "all files are there already, and the job says IfExists=skip", l->delay_usec);
         else if (!run_is_short(s->run, l->ready + l->settled + s->counts.sent > 0, s->counts.sent)) {
                 e->state = LEDGER_DONE;
                 e->class = KFTP_CLASS_OK;
