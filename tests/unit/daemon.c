@@ -20,6 +20,7 @@
 #include "asking.h"
 #include "fake-get.h"
 #include "fake-mirror.h"
+#include "fake-put.h"
 #include "fake-set.h"
 
 #define RECORD_END "\x1e"
@@ -124,6 +125,15 @@ void put_mirror(const Daemon *d, const char *name, const char *kind, bool upload
         put_file(d, path, text);
 }
 
+void put_upload(const Daemon *d, const char *job, const char *name, const char *extra) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+
+        assert_true(asprintf(&path, "conf/%s.job", job) > 0);
+        assert_true(asprintf(&text, "[Source]\nPath=%s/source/%s\n[Target]\nURL=ftp://fake/in/%s\n%s", d->directory, name, name,
+                             strempty(extra)) > 0);
+        put_file(d, path, text);
+}
+
 void put_set(const Daemon *d, const char *name, const char *kind, const char *extra) {
         _cleanup_free_ char *text = NULL, *path = NULL;
 
@@ -164,6 +174,8 @@ static _Noreturn void be_daemon(const Daemon *d) {
                         .get = fake_get,
                         .size = fake_size,
                         .fetch = fake_fetch,
+                        .put = fake_put,
+                        .put_recover = fake_put_recover,
                         .source_list = fake_source_list,
                         .then_file = fake_then_file,
                         .then_marker = fake_then_marker,

@@ -46,7 +46,12 @@
  * It is there for any URL, but for the first part of its path:
  *   full   the server lets nobody in, as it has too many connections
  * Markers, beside those above: crash-before-then, crash-after-then, then-fails; then-changed: what is to be deleted or moved seems
- * to be another version; replace: a file is replaced between its listing and its transfer (once).
+ * to be another version; replace: a file is replaced between its listing and its transfer (once). Also
+ * then-replaced (once): it becomes another version ("another").
+ *
+ * An upload's server is the directory out/; of a single one, too, the source is source/. It acts by the names:
+ *   full-*     a permanent refusal, until "go" is there
+ * and the marker reply-lost, which is removed: the file gets its name, and the connection is lost.
  */
 
 #include <setjmp.h>
@@ -115,6 +120,9 @@ void put_mirror(const Daemon *d, const char *name, const char *kind, bool upload
 
 /* The same for a set, into out/. */
 void put_set(const Daemon *d, const char *name, const char *kind, const char *extra);
+
+/* The same for an upload of source/NAME, which may be empty: of the set. */
+void put_upload(const Daemon *d, const char *job, const char *name, const char *extra);
 
 /* Limits what the daemon may write, as if its disk were full. */
 void daemon_fill_disk(const Daemon *d, bool full);

@@ -80,6 +80,15 @@ static int add(const SourceQuery *query, SourceListing *l, DIR *d, const char *n
         return mirror_list_add(&l->files, &e, strlen(name), 0);
 }
 
+/* The one file that is sent. */
+static int add_own(const SourceQuery *query, SourceListing *l, DIR *d) {
+        const char *name = strrchr(query->job->path, '/') + 1;
+
+        l->absent = !d || faccessat(dirfd(d), name, F_OK, 0) < 0;
+        l->missing = strdup("it is not there");
+        return l->absent ? 0 : add(query, l, d, name);
+}
+
 /* The one file of a job that fake_get knows. */
 static int add_one(const SourceQuery *query, SourceListing *l) {
         MirrorEntry e = {
@@ -106,6 +115,8 @@ int fake_source_list(const SourceQuery *query, SourceListing *ret, KftpFailure *
         tell("LIST %s", query->job->url.path);
         if (startswith(query->job->url.path, "full/"))
                 return fail(f, KFTP_CLASS_NETWORK, 0, 421, true, "421 \"too many connections\" (fake:21)");
+        if (!query->job->set && query->job->upload)
+                return add_own(query, ret, d);
         if (!query->job->set)
                 return add_one(query, ret);
         if (!d)
@@ -192,6 +203,11 @@ int fake_then_file(const KftpJob *job, const KftpThen *then, KftpClient *client,
         crash_if("crash-before-then");
         if (fake_marker("then-changed"))
                 return THEN_CHANGED;
+        if (take_marker("then-replaced")) {
+                _cleanup_fclose_ FILE *next = fopen(from, "we");
+
+                return next && fputs("another", next) >= 0 ? THEN_CHANGED : fail(f, KFTP_CLASS_LOCAL, -EIO, 0, false, "then");
+        }
         r = to ? rename(from, to) : unlink(from);
         if (r < 0 && errno != ENOENT)
                 return fail(f, KFTP_CLASS_LOCAL, -errno, 0, false, "then");

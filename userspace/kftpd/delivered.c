@@ -292,7 +292,7 @@ static void count_one(const void *node, VISIT which, void *userdata) {
 
         if ((which != postorder && which != leaf) || r->line.run != c->run)
                 return;
-        if (r->line.state == DELIVERED_FAILED)
+        if (r->line.state == DELIVERED_FAILED || r->line.state == DELIVERED_DOUBTFUL)
                 c->counts->failed++;
         else {
                 c->counts->sent++;

@@ -19,6 +19,7 @@ typedef enum DeliveredState {
         DELIVERED_SENT,                 /* it has been delivered */
         DELIVERED_GONE,                 /* the same, and Then= has taken it out of the source */
         DELIVERED_FAILED,               /* for good */
+        DELIVERED_DOUBTFUL,             /* the same, as nobody can tell whether it was delivered */
         DELIVERED_STATES,
 } DeliveredState;
 
@@ -33,7 +34,7 @@ typedef struct DeliveredFile {
         uint64_t fetched_size;          /* what was fetched, which may be another version than the one that was listed, */
         int64_t fetched_mtime;          /* and its time by MDTM, or KFTP_MTIME_UNKNOWN */
         const char *sha256;             /* may be NULL */
-        uint64_t run;                   /* that delivered it, or in which it failed */
+        uint64_t run;                   /* that delivered it, or in which it failed; 0: it failed, and is to be tried again all the same */
 } DeliveredFile;
 
 typedef struct Delivered Delivered;

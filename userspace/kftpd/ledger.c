@@ -98,6 +98,37 @@ bool ledger_entry_recover(LedgerEntry *e) {
         return true;
 }
 
+static void move_text(char **to, char **from) {
+        free(*to);
+        *to = STEAL_PTR(*from);
+}
+
+void ledger_entry_inherit(LedgerEntry *e, LedgerEntry *earlier) {
+        bool open = earlier->state == LEDGER_INTENT || (earlier->pending && earlier->state != LEDGER_DONE);
+
+        if (!open || !earlier->temporary || !earlier->final)
+                return;
+        if (!earlier->upload && !earlier->set && !streq(earlier->revision, e->revision))
+                return;
+        e->pending = true;
+        e->intent_number = earlier->intent_number ?: earlier->number;
+        e->set = earlier->set;
+        e->upload = earlier->upload;
+        e->then = earlier->then;
+        move_text(&e->remote, &earlier->remote);        /* to be compared with what it is now */
+        move_text(&e->item, &earlier->item);
+        move_text(&e->temporary, &earlier->temporary);
+        move_text(&e->final, &earlier->final);
+        e->item_size = earlier->item_size;
+        e->item_mtime = earlier->item_mtime;
+        e->item_precision = earlier->item_precision;
+        e->directory_inode = earlier->directory_inode;
+        e->bytes = earlier->bytes;
+        e->mtime = earlier->mtime;
+        e->twin = earlier->twin;
+        e->twin_mtime = earlier->twin_mtime;
+}
+
 /* ---- Files ---------------------------------------------------------------------------------------- */
 
 /* Two of us would run each job twice, and what another user writes here the service could not replace. */

@@ -33,6 +33,7 @@ typedef struct LedgerEntry {
         char *remote;
         uint64_t number;                /* of the run; see runner.h */
         unsigned trigger;               /* RunTrigger */
+        bool retried;                   /* somebody wants what has failed for good in it to be tried again */
         bool again;                     /* the run takes what is delivered already, too */
         uint64_t ended_usec;            /* realtime clock, when the run was concluded; 0: it is not */
         uint64_t succeeded_usec;        /* when the last run was that ended well, of whatever revision; 0: none */
@@ -40,7 +41,7 @@ typedef struct LedgerEntry {
         /* What follows when a file has been delivered is the run's to do: an intent whose file has its name is not the end of it. */
         bool set;                       /* of several files: the store is told of each */
         bool upload;                    /* the names of the intent are the server's */
-        bool then;                      /* the source is to be deleted or moved */
+        bool then;                      /* the source is to be deleted or moved, or the store to be told */
         char *item;                     /* the name in the source of the file that the intent is about, */
         uint64_t item_size;             /* and size and time as listed there */
         int64_t item_mtime;
@@ -48,6 +49,7 @@ typedef struct LedgerEntry {
 
         bool pending;                   /* what became of the intent is not known to be settled, whatever the state is: the run may have failed
                                          * behind it, and be tried again by hand */
+        uint64_t intent_number;         /* of the run whose intent it is; 0: of this one */
         char *temporary;                /* from LEDGER_INTENT on */
         char *final;
         uint64_t directory_inode;       /* of the directory of both; 0 before LEDGER_INTENT */
@@ -99,6 +101,12 @@ bool ledger_entry_is_settled(const LedgerEntry *e);
 bool ledger_entry_was_delivered(const LedgerEntry *e);
 /* Makes such an entry LEDGER_DONE, if nothing else is to be done for it. Returns whether it did. */
 bool ledger_entry_recover(LedgerEntry *e);
+
+/*
+ * A run begins, and what became of the intent of the one before may not be known to be settled: then it is this one's to find out, and
+ * what says so is moved to its entry. A file of a job that has neither a set nor a store behind it is transferred by each revision.
+ */
+void ledger_entry_inherit(LedgerEntry *e, LedgerEntry *earlier);
 
 /* The inode of the directory that path is in, 0 if there is none: with it an intent is recorded. */
 uint64_t ledger_directory_inode(const char *path);

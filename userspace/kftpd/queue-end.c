@@ -37,22 +37,24 @@ static bool is_withdrawn(const Job *j) {
 /* ---- Cancelled runs ------------------------------------------------------------------------------- */
 
 /* The entry of the job's run, if it has one by now: that of an earlier run is only told what is left to be told. */
-static LedgerEntry *own_entry(Manager *m, const Job *j, LedgerEntry *e) {
-        uint64_t succeeded = 0;
+static LedgerEntry *own_entry(Manager *m, const Job *j, LedgerEntry *last) {
+        LedgerEntry *e;
 
-        if (!e)
-                (void) ledger_read(m->context.ledger, j->name, &e);
-        if (e && e->number == j->number)
-                return e;
-        job_settle(m, e);
-        succeeded = e ? e->succeeded_usec : 0;
-        ledger_entry_free(e);
+        if (!last)
+                (void) ledger_read(m->context.ledger, j->name, &last);
+        if (last && last->number == j->number)
+                return last;
+        job_settle(m, last);
         e = ledger_entry_new(j->name, j->revision, j->definition ? j->definition->remote : NULL);
-        if (!e)
-                return NULL;
-        e->number = j->number;
-        e->trigger = j->trigger;
-        e->succeeded_usec = succeeded;
+        if (e) {
+                e->number = j->number;
+                e->trigger = j->trigger;
+        }
+        if (e && last) {
+                e->succeeded_usec = last->succeeded_usec;
+                ledger_entry_inherit(e, last);
+        }
+        ledger_entry_free(last);
         return e;
 }
 
@@ -206,6 +208,7 @@ static void go_on(Manager *m, Job *j, Run *run) {
                 reject(m, j, run);
                 return;
         case RUN_NOT_READY:
+                j->begun = j->begun || run->begun;      /* what has begun ends as the run that it is */
                 wait_for_source(m, j, run);
                 return;
         case RUN_PUT_OFF:

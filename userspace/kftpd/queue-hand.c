@@ -32,7 +32,7 @@ static bool has_run(const Job *j) {
         return j->definition || j->run;
 }
 
-static LedgerEntry *new_entry(const Job *j, const KftpJob *definition, uint64_t succeeded) {
+static LedgerEntry *new_entry(const Job *j, const KftpJob *definition, LedgerEntry *last) {
         LedgerEntry *e = ledger_entry_new(j->name, definition->revision, definition->remote);
 
         if (!e)
@@ -42,7 +42,10 @@ static LedgerEntry *new_entry(const Job *j, const KftpJob *definition, uint64_t 
         e->trigger = j->trigger;
         e->again = j->again;
         e->mirror = definition->mirror;
-        e->succeeded_usec = succeeded;
+        if (last) {
+                e->succeeded_usec = last->succeeded_usec;
+                ledger_entry_inherit(e, last);
+        }
         return e;
 }
 
@@ -83,7 +86,7 @@ static int begin(Manager *m, Job *j, RunTrigger trigger, bool again) {
         if (r >= 0) {
                 job_settle(m, last);
                 job_number(m, j, trigger, again);
-                e = new_entry(j, definition, last ? last->succeeded_usec : 0);
+                e = new_entry(j, definition, last);
                 r = record(m, j, e);
         }
         if (r >= 0)
@@ -122,7 +125,7 @@ static int join(Manager *m, Job *j, RunTrigger trigger, bool again) {
         job_number(m, j, trigger, again);
         (void) ledger_read(m->context.ledger, j->name, &last);
         job_settle(m, last);
-        e = new_entry(j, j->definition, last ? last->succeeded_usec : 0);
+        e = new_entry(j, j->definition, last);
         r = record(m, j, e);
         ledger_entry_free(e);
         ledger_entry_free(last);
@@ -171,6 +174,7 @@ static void renew(LedgerEntry *e) {
         e->attempt = 1;
         e->ended_usec = 0;
         e->class = KFTP_CLASS_OK;
+        e->retried = true;
         e->reported = e->recovered = e->permanent = false;
         free(STEAL_PTR(e->text));
 }

@@ -81,7 +81,7 @@ static void add_file(Record *r, const LedgerEntry *e) {
         add_connection(r, e);
 }
 
-static void report_file(const Report *report, const LedgerEntry *e) {
+void report_delivered(const Report *report, const LedgerEntry *e) {
         char bytes[KFTP_FORMAT_MAX], usec[KFTP_FORMAT_MAX], rate[KFTP_FORMAT_MAX], offset[KFTP_FORMAT_MAX];
         _cleanup_free_ char *remote = e->upload ? kftp_escape(strempty(e->final), strlen(strempty(e->final))) : remote_path(e);
         _cleanup_free_ char *local = kftp_escape(strempty(local_path(e)), strlen(strempty(local_path(e))));
@@ -194,7 +194,7 @@ void report_conclusion(const Report *report, const LedgerEntry *e) {
         else if (e->state == LEDGER_DONE && e->transferred == 0)
                 report_nothing(report, e);
         else if (e->state == LEDGER_DONE) {
-                report_file(report, e);
+                report_delivered(report, e);
                 report_done(report, e);
         } else if (e->state == LEDGER_FAILED)
                 report_failed(report, e);

@@ -22,7 +22,10 @@ void report_init(Report *r);
 /* The records of a concluded entry: for the file, if it was transferred, and for the run. */
 void report_conclusion(const Report *r, const LedgerEntry *e);
 
-/* A file of a set, which the entry's intent is about, was delivered just before a crash. */
+/* The one file of an entry that is not concluded with it. */
+void report_delivered(const Report *r, const LedgerEntry *e);
+
+/* The file that the entry's intent is about was delivered just before a crash, and the entry is not concluded with it. */
 void report_recovered(const Report *r, const LedgerEntry *e);
 /* A file of a set has failed. */
 void report_file_failed(const Report *r, const LedgerEntry *e, const char *name, const KftpFailure *f);

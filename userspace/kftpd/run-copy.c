@@ -9,6 +9,7 @@
 
 #include "catalog-ids.h"
 #include "failure.h"
+#include "put-names.h"
 #include "runner-internal.h"
 #include "source.h"
 
@@ -55,10 +56,16 @@ static DeliveredFile of(const Run *run, const RunFile *file) {
         };
 }
 
-DeliveredState run_find_delivered(Run *run, const RunFile *file, uint64_t *ret_run) {
+static DeliveredState find(Run *run, const RunFile *file, uint64_t *ret_run) {
         const DeliveredFile key = of(run, file);
 
         return need_store(run) >= 0 && run->delivered ? delivered_find(run->delivered, &key, ret_run) : DELIVERED_NOT;
+}
+
+DeliveredState run_find_delivered(Run *run, const RunFile *file, uint64_t *ret_run) {
+        DeliveredState state = find(run, file, ret_run);
+
+        return state == DELIVERED_DOUBTFUL ? DELIVERED_FAILED : state;
 }
 
 int run_note_delivered(Run *run, DeliveredState state, const RunFile *file, const KftpResult *result) {
@@ -86,24 +93,44 @@ static bool asks_store(const Run *run) {
         return (run->job->set || run->job->watch || run->request.trigger == RUN_CALENDAR) && !run->request.again;
 }
 
+/* Somebody wants the run's files that have failed for good to be tried again: the store knows it before the ledger forgets it. */
+static void forgive(Run *run, const RunFile *file) {
+        DeliveredFile key = of(run, file);
+
+        key.run = 0;
+        (void) delivered_add(run->delivered, DELIVERED_FAILED, &key);
+}
+
 /*
  * A file that has failed for good is not tried again in the same run; one that waits for arrivals does not try it before it has
- * changed. If what becomes of it then has not been done, it is listed.
+ * changed, and none does by itself what may have been done before. If what becomes of it then has not been done, it is listed.
  */
-static bool is_failed_settled(const Run *run, uint64_t failed_in) {
+static bool is_failed_settled(Run *run, const RunFile *file, DeliveredState state, uint64_t failed_in) {
+        RunTrigger trigger = run->request.trigger;
+        bool settled;
+
+        if (failed_in == 0)
+                return false;
+        if (failed_in == run->request.number && run->entry->retried) {
+                forgive(run, file);
+                return false;
+        }
         if (failed_in == run->request.number)
-                return run->job->then_on_failure.action == KFTP_THEN_KEEP;
-        return run->request.trigger == RUN_WATCH && !run->request.again;
+                settled = run->job->then_on_failure.action == KFTP_THEN_KEEP;
+        else
+                settled = (trigger == RUN_WATCH || (trigger == RUN_CALENDAR && state == DELIVERED_DOUBTFUL)) && !run->request.again;
+        run->passed_over += settled;
+        return settled;
 }
 
 static bool is_settled(void *userdata, const MirrorEntry *e) {
         Run *run = userdata;
         const RunFile file = run_file_of(run, e);
         uint64_t by = 0;
-        DeliveredState state = run_find_delivered(run, &file, &by);
+        DeliveredState state = find(run, &file, &by);
 
-        if (state == DELIVERED_FAILED)
-                return is_failed_settled(run, by);
+        if (state == DELIVERED_FAILED || state == DELIVERED_DOUBTFUL)
+                return is_failed_settled(run, &file, state, by);
         if (state == DELIVERED_NOT || (by != run->request.number && !asks_store(run)))
                 return false;
         /* A time in seconds does not tell a file here from the next one of that name. */
@@ -167,7 +194,9 @@ static bool is_delivered(Run *run, const RunFile *file) {
         uint64_t by = 0;
         DeliveredState state = run_find_delivered(run, file, &by);
 
-        return (state == DELIVERED_SENT || state == DELIVERED_GONE) && (by == run->request.number || asks_store(run));
+        if (state != DELIVERED_SENT && state != DELIVERED_GONE)
+                return false;
+        return by == run->request.number || (by != 0 && by == run->entry->intent_number) || asks_store(run);
 }
 
 /* 1: the file that the intent is about was delivered. The intent stays behind the delivery: what the store knows is not asked again. */
@@ -197,44 +226,73 @@ static int note_recovery(Run *run, const RunFile *file) {
         return 0;
 }
 
+/* With a job's file, or the date, the one file that it is about may have become another one. */
+static bool is_about(const Run *run, const RunFile *file) {
+        const KftpJob *job = run->job;
+
+        return !job->set && streq(file->name, job->upload ? kftp_remote_base(job->path) : strempty(job->url.base));
+}
+
+/* What was open is settled, which is not to be asked again; the source is looked at. */
+static void go_on_behind(Run *run) {
+        run->entry->state = LEDGER_RUNNING;
+        run->entry->pending = false;
+        run->begun = true;
+        (void) run_record(run);
+}
+
+static void note_recovered(LedgerEntry *e) {
+        e->state = LEDGER_DONE;
+        e->class = KFTP_CLASS_OK;
+        e->recovered = true;
+        e->reported = e->pending = false;
+        e->transferred = 1;
+}
+
 /* Of a set the next listing has the file that what follows a delivery is to be done with. */
 static void finish_recovered(Run *run, const RunFile *file) {
-        LedgerEntry *e = run->entry;
+        const KftpJob *job = run->job;
         KftpFailure f = {};
-        int r;
+        int r = 0;
 
-        if (run->job->set) {
-                e->state = LEDGER_RUNNING;
-                e->pending = false;
+        if (is_about(run, file))
+                r = run_then(run, &job->then, file, NULL, &f);
+        if (!is_about(run, file) || r == THEN_CHANGED) {
+                if (!job->set)
+                        report_recovered(&run->context->report, run->entry);
+                go_on_behind(run);
                 return;
         }
-        r = run_then(run, &run->job->then, file, NULL, &f);
+        if (r >= 0 && job->marker)
+                r = run->context->calls.then_directory(job, &job->then, run->client, &f);
         if (r < 0)
                 run_fail(run, &f, run_may_pass(&f));
         else {
-                e->state = LEDGER_DONE;
-                e->class = KFTP_CLASS_OK;
-                e->recovered = true;
-                e->reported = e->pending = false;
-                e->transferred = 1;
-                if (run->job->upload)
-                        run_set_string(&e->item, run->job->path);
+                note_recovered(run->entry);
+                if (job->upload)
+                        run_set_string(&run->entry->item, job->path);
         }
         kftp_failure_done(&f);
 }
 
-/* Nobody can tell whether it was delivered: it is not sent again. The others of a set are. */
+/* Nobody can tell whether it was delivered, or it cannot be: it is not sent again by itself. The others of a set are. */
 static void fail_recovery(Run *run, const RunFile *file, const KftpFailure *f) {
-        if (run->error < 0 || run_may_pass(f) || run_was_stopped(run, f) || !run->job->set) {
+        bool doubtful = f->class == KFTP_CLASS_INTEGRITY, of_file = doubtful || f->class == KFTP_CLASS_REMOTE;
+
+        if (run->error < 0 || run_may_pass(f) || !of_file || !run->listed) {
                 run_fail(run, f, run_may_pass(f));
                 return;
         }
-        if (run_note_delivered(run, DELIVERED_FAILED, file, NULL) < 0) {
+        if (run_note_delivered(run, doubtful ? DELIVERED_DOUBTFUL : DELIVERED_FAILED, file, NULL) < 0) {
                 run_fail(run, f, false);
                 return;
         }
-        run->entry->state = LEDGER_RUNNING;
         run->entry->pending = false;
+        if (is_about(run, file)) {
+                run_fail(run, f, false);
+                return;
+        }
+        go_on_behind(run);
         report_file_failed(&run->context->report, run->entry, file->name, f);
 }
 
@@ -242,7 +300,7 @@ static void fail_recovery(Run *run, const RunFile *file, const KftpFailure *f) {
 static bool recover(Run *run) {
         LedgerEntry *e = run->entry;
         const RunFile file = {
-                .name = e->item ?: run->job->url.base,
+                .name = e->item ? kftp_remote_base(e->item) : run->job->url.base,      /* in the records it is a path */
                 .size = e->item_size,
                 .mtime = e->item_mtime,
                 .mtime_precision = e->item_precision,
@@ -250,6 +308,8 @@ static bool recover(Run *run) {
         KftpFailure f = {};
         int r = look_after(run, &file, &f);
 
+        if (r != 0)
+                run->fresh = false;
         if (r < 0)
                 fail_recovery(run, &file, &f);
         else if (r > 0) {
@@ -274,7 +334,7 @@ static int list(Run *run, SourceListing *ret, KftpFailure *f) {
         };
         int r = run->job->upload ? 0 : run_client(run, &query.client, f);
 
-        run->unchanged = 0;
+        run->unchanged = run->passed_over = 0;
         *ret = (SourceListing) {};
         return r < 0 ? r : run->context->calls.source_list(&query, ret, f);
 }
@@ -285,7 +345,7 @@ static bool is_awaited(Run *run, const SourceListing *l) {
 
         if (l->ready > 0 || l->files.n > 0 || !source_is_awaited(run->job, run->request.trigger, l))
                 return false;
-        if (l->growing > 0 || run->fresh)
+        if (l->growing > 0 || (run->fresh && !run->delivered))
                 return true;
         if (need_store(run) >= 0)       /* the rest of it may have gone meanwhile */
                 delivered_count(run->delivered, run->request.number, &counts);

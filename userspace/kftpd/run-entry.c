@@ -13,6 +13,7 @@
 #include "client.h"
 #include "control.h"
 #include "format.h"
+#include "put-names.h"
 #include "runner-internal.h"
 #include "source.h"
 #include "utf8.h"
@@ -38,7 +39,7 @@ bool run_is_concluded(const LedgerEntry *e) {
 /* A file that an earlier run has delivered is not delivered again by this one, though that run was not concluded. */
 static void settle_set(Run *run, LedgerEntry *e) {
         const DeliveredFile file = {
-                .name = e->item,
+                .name = e->item ? kftp_remote_base(e->item) : NULL,
                 .size = e->item_size,
                 .mtime = e->item_mtime,
                 .precision = e->item_precision,
@@ -52,6 +53,10 @@ static void settle_set(Run *run, LedgerEntry *e) {
         if (delivered_find(d, &file, NULL) == DELIVERED_NOT && delivered_add(d, DELIVERED_SENT, &file) >= 0 && e->set)
                 report_conclusion(&run->context->report, e);
         delivered_free(d);
+        if (!e->set)
+                return;
+        e->state = LEDGER_INTERRUPTED;
+        e->pending = false;
 }
 
 /* Says what was left unsaid of an earlier run, and notes that, for this run may come to nothing. */
@@ -102,36 +107,58 @@ static char *remote_of(const KftpJob *job) {
         return NULL;
 }
 
-/* Whether a file of the set that an earlier run was to send was sent, only the server knows: this run asks it. */
-static void inherit_intent(LedgerEntry *e, LedgerEntry *earlier) {
-        if (!earlier->upload || !earlier->set || !earlier->pending || !streq(strempty(earlier->remote), strempty(e->remote)))
-                return;
-        e->state = LEDGER_INTENT;
-        e->pending = true;
-        e->item = STEAL_PTR(earlier->item);
-        e->temporary = STEAL_PTR(earlier->temporary);
-        e->final = STEAL_PTR(earlier->final);
-        e->item_size = earlier->item_size;
-        e->item_mtime = earlier->item_mtime;
-        e->item_precision = earlier->item_precision;
-        e->bytes = earlier->bytes;
-        e->mtime = earlier->mtime;
-        e->twin = earlier->twin;
-        e->twin_mtime = earlier->twin_mtime;
+static size_t server_length(const char *remote) {
+        const char *scheme = strstr(remote, "://");
+
+        return scheme ? (size_t) (strchrnul(scheme + 3, '/') - remote) : strlen(remote);
 }
 
-/* A run begins; of the one before it is kept when the job ended well last. */
+/* A directory that is another one each day, or of a set, is not what tells a file from another. */
+static bool is_same_place(const KftpJob *job, const char *a, const char *b) {
+        size_t n = server_length(a);
+
+        if (!job->dated && !job->set)
+                return streq(a, b);
+        return server_length(b) == n && strncmp(a, b, n) == 0;
+}
+
+/* What became of the intent of an earlier run is this one's to find out, unless somebody wants all to be transferred, or it is about something else. */
+static bool is_heir(const Run *run, const char *remote) {
+        const LedgerEntry *e = run->entry;
+        const KftpJob *job = run->job;
+
+        if (run->request.again || job->mirror || e->set != job->set || e->upload != job->upload)
+                return false;
+        return !e->upload || is_same_place(job, strempty(e->remote), remote);
+}
+
+/* The entry of a run that was asked for has the URL as it is written. */
+static int name_remote(Run *run) {
+        char *remote = remote_of(run->job);
+        LedgerEntry *e = run->entry;
+
+        if (!remote)
+                return -ENOMEM;
+        if (e->intent_number != 0 && e->intent_number != run->request.number && !is_heir(run, remote)) {
+                e->pending = false;
+                e->intent_number = 0;
+        }
+        free(e->remote);
+        e->remote = remote;
+        return 0;
+}
+
+/* A run begins; of the one before it is kept when the job ended well last, and what it has left open. */
 static int new_entry(Run *run) {
-        _cleanup_free_ char *remote = remote_of(run->job);
         LedgerEntry *earlier = run->entry;
 
         run->fresh = true;
         if (earlier)
                 settle_earlier(run, earlier);
-        run->entry = ledger_entry_new(run->job->name, run->job->revision, remote);
+        run->entry = ledger_entry_new(run->job->name, run->job->revision, NULL);
         if (run->entry && earlier) {
                 run->entry->succeeded_usec = earlier->succeeded_usec;
-                inherit_intent(run->entry, earlier);
+                ledger_entry_inherit(run->entry, earlier);
         }
         ledger_entry_free(earlier);
         return run->entry ? 0 : -ENOMEM;
@@ -146,11 +173,13 @@ int run_load_entry(Run *run) {
         if (r < 0 && r != -ENOENT)
                 return r;
         r = run->entry && is_of_run(run->entry, run) ? 0 : new_entry(run);
+        if (r >= 0 && !run_is_concluded(run->entry))
+                r = name_remote(run);
         if (r < 0)
                 return r;
         if (run->entry->state == LEDGER_INTERRUPTED && run->entry->transferred + run->entry->failed == 0)
                 run->fresh = true;
-        if (run->entry->pending && !run_is_concluded(run->entry))       /* tried again by hand */
+        if (run->entry->pending && !run_is_concluded(run->entry))       /* of an earlier run, or tried again by hand */
                 run->entry->state = LEDGER_INTENT;
         run->entry->number = run->request.number;
         run->entry->trigger = run->request.trigger;
@@ -158,7 +187,8 @@ int run_load_entry(Run *run) {
         run->entry->mirror = job->mirror;
         run->entry->set = job->set;
         run->entry->upload = job->upload && !job->mirror;
-        run->entry->then = job->then.action != KFTP_THEN_KEEP;
+        /* The store has to be told, too, or the next run takes it once more. */
+        run->entry->then = job->then.action != KFTP_THEN_KEEP || source_is_listed(job) || run->request.trigger == RUN_CALENDAR;
         return 0;
 }
 
@@ -166,7 +196,7 @@ int run_begin_attempt(Run *run) {
         LedgerEntry *e = run->entry;
 
         e->state = LEDGER_RUNNING;
-        e->recovered = e->reported = e->pending = false;
+        e->recovered = e->reported = e->pending = e->retried = false;
         e->ended_usec = 0;
         if (!e->mirror && !e->set)
                 e->bytes = 0;
@@ -239,6 +269,7 @@ int run_note_intent(void *userdata, const KftpIntent *i) {
         e->mtime = i->mtime;
         e->twin = i->twin;
         e->twin_mtime = i->twin_mtime;
+        e->intent_number = 0;
         e->state = LEDGER_INTENT;
         e->pending = true;
         return run_record(run);

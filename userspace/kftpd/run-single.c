@@ -52,11 +52,34 @@ static void conclude(Run *run, bool found) {
         e->pending = false;
 }
 
+/* Another version has taken the place of the one that was delivered, and is this run's, too. */
+static void await_next(Run *run, const KftpResult *result) {
+        const KftpJob *job = run->job;
+
+        if (!result) {          /* not since this attempt has begun to transfer: the next one looks anew */
+                KftpFailure f = {};
+
+                (void) kftp_failure_set(&f, KFTP_CLASS_INTEGRITY, -ESTALE, true, "the file has changed since it was looked at");
+                run_fail(run, &f, true);
+                kftp_failure_done(&f);
+                return;
+        }
+        report_delivered(&run->context->report, run->entry);
+        run->entry->state = LEDGER_RUNNING;
+        run->entry->pending = false;
+        run_wait(run, "the file has changed while it was transferred", job->upload ? SOURCE_POLL_USEC : job->poll_usec ?: KFTP_JOB_POLL_USEC_DEFAULT);
+}
+
 /* It was delivered by this run or an earlier one. */
 static void finish(Run *run, const RunFile *file, const KftpResult *result) {
         KftpFailure f = {};
         int r = run_then(run, &run->job->then, file, result, &f);
 
+        if (r == THEN_CHANGED) {
+                await_next(run, result);
+                kftp_failure_done(&f);
+                return;
+        }
         if (r >= 0 && run->job->marker)
                 r = run->context->calls.then_directory(run->job, &run->job->then, run->client, &f);
         if (r < 0)
@@ -66,15 +89,22 @@ static void finish(Run *run, const RunFile *file, const KftpResult *result) {
         kftp_failure_done(&f);
 }
 
+/* It is not to be tried again before it has changed, or somebody says so. */
+static void fail_again(Run *run) {
+        KftpFailure f = {};
+
+        (void) kftp_failure_set(&f, KFTP_CLASS_OTHER, -EALREADY, false, "this version of the file has failed for good before; to have it tried "
+                                "again type: kftp retry %s", run->job->name);
+        run_fail(run, &f, false);
+        kftp_failure_done(&f);
+}
+
 static void finish_known(Run *run, const RunFile *file) {
         uint64_t by = 0;
         DeliveredState state = run_find_delivered(run, file, &by);
-        KftpFailure f = {};
 
-        if (state == DELIVERED_FAILED) {        /* which is not to be tried again before it has changed */
-                (void) kftp_failure_set(&f, KFTP_CLASS_OTHER, -EALREADY, false, "this version of the file has failed for good before");
-                run_fail(run, &f, false);
-                kftp_failure_done(&f);
+        if (state == DELIVERED_FAILED) {
+                fail_again(run);
                 return;
         }
         run->entry->transferred = by == run->request.number;
@@ -103,6 +133,9 @@ static void note_failed(Run *run, const RunFile *file, const KftpResult *result)
                 if (of_file && !run_is_refused(run, f) && (!may_pass || !run_has_attempts(run)))
                         give_up(run, file);
         }
+        /* It is not in doubt: the server has said no. */
+        if (run->job->upload && !may_pass && of_file && !result->complete)
+                run->entry->pending = false;
         run_fail(run, f, may_pass);
 }
 
@@ -152,12 +185,15 @@ static void transfer(Run *run, const RunFile *file) {
 /* ---- The attempt ---------------------------------------------------------------------------------- */
 
 static void note_nothing(Run *run, const SourceListing *l) {
+        DeliveredCounts counts;
         KftpFailure f = {};
 
-        if (l->settled > 0) {   /* and it stays in the source */
-                DeliveredCounts counts;
-
-                delivered_count(run->delivered, run->request.number, &counts);
+        delivered_count(run->delivered, run->request.number, &counts);
+        if (run->passed_over > 0) {
+                fail_again(run);
+                return;
+        }
+        if (l->settled + counts.sent > 0) {     /* and it stays in the source, or has gone meanwhile */
                 run->entry->transferred = counts.sent;
                 run->entry->unchanged = !counts.sent;
                 conclude(run, true);

@@ -122,6 +122,7 @@ struct Run {
         int64_t sent_mtime_nsec;        /* of the file here that was sent last; 0: not known */
         const RunFile *file;            /* under way */
         uint64_t unchanged;             /* delivered by earlier runs */
+        uint64_t passed_over;           /* of those that are listed: have failed for good, and are not tried again */
         uint64_t settled_bytes;         /* of the files of this run that are done */
         bool begun;                     /* the ledger has this attempt */
         bool logged_in;                 /* the session under way is */
