@@ -142,7 +142,7 @@ def test_watch_and_cancel(slow_server, home, started):
     wait_for_state("big", "running")
     assert waiting.poll() is None
     waiting.send_signal(signal.SIGTERM)
-    assert "goes on in kftpd" in waiting.stderr.read() and waiting.wait(LIMIT) == 130
+    assert "goes on in kftpd" in waiting.stderr.read() and waiting.wait(LIMIT) == -signal.SIGTERM
     assert status_of("big")["state"] == "running"
     watch.send_signal(signal.SIGINT)
     assert watch.wait(LIMIT) == 0
