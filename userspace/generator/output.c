@@ -19,20 +19,6 @@ static int open_subdirectory(int dir_fd, const char *name) {
         return fd < 0 ? -errno : fd;
 }
 
-static int write_all(int fd, const char *text, size_t n) {
-        while (n > 0) {
-                ssize_t k = write(fd, text, n);
-
-                if (k < 0 && errno == EINTR)
-                        continue;
-                if (k < 0)
-                        return -errno;
-                text += k;
-                n -= (size_t) k;
-        }
-        return 0;
-}
-
 static int put(int dir_fd, const char *name, const char *text) {
         _cleanup_close_ int fd = -1;
         int r;
@@ -41,7 +27,7 @@ static int put(int dir_fd, const char *name, const char *text) {
         fd = openat(dir_fd, TEMPORARY, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
         if (fd < 0)
                 return -errno;
-        r = write_all(fd, text, strlen(text));
+        r = write_whole(fd, text, strlen(text));
         if (r >= 0 && renameat(dir_fd, TEMPORARY, dir_fd, name) < 0)
                 r = -errno;
         if (r < 0)

@@ -310,20 +310,6 @@ void delivered_count(const Delivered *d, uint64_t run, DeliveredCounts *ret) {
 
 /* ---- Writing -------------------------------------------------------------------------------------- */
 
-static int write_all(int fd, const char *text, size_t n) {
-        while (n > 0) {
-                ssize_t k = write(fd, text, n);
-
-                if (k < 0 && errno == EINTR)
-                        continue;
-                if (k < 0)
-                        return -errno;
-                text += k;
-                n -= (size_t) k;
-        }
-        return 0;
-}
-
 /* What is to be the job's store, under the name of its own. */
 static int write_new(const Delivered *d, const char *name, Record *const *records, size_t n, int *ret_fd, off_t *ret_end) {
         _cleanup_close_ int fd = openat(d->directory_fd, name, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -332,11 +318,11 @@ static int write_new(const Delivered *d, const char *name, Record *const *record
 
         if (fd < 0)
                 return -errno;
-        r = write_all(fd, HEADER, strlen(HEADER));
+        r = write_whole(fd, HEADER, strlen(HEADER));
         for (size_t i = 0; i < n && r >= 0; i++) {
                 _cleanup_free_ char *text = delivered_line_format(&records[i]->line);
 
-                r = text ? write_all(fd, text, strlen(text)) : -ENOMEM;
+                r = text ? write_whole(fd, text, strlen(text)) : -ENOMEM;
                 end += text ? (off_t) strlen(text) : 0;
         }
         if (r >= 0 && fsync(fd) < 0)
@@ -382,7 +368,7 @@ static int append(Delivered *d, const char *text) {
 
         if (ftruncate(d->fd, d->end) < 0)
                 return -errno;
-        r = write_all(d->fd, text, n);
+        r = write_whole(d->fd, text, n);
         if (r >= 0 && fdatasync(d->fd) < 0)
                 r = -errno;
         if (r >= 0)

@@ -240,20 +240,6 @@ int ledger_read(Ledger *l, const char *job, LedgerEntry **ret) {
         return -EBADMSG;
 }
 
-static int write_all(int fd, const char *text, size_t n) {
-        while (n > 0) {
-                ssize_t k = write(fd, text, n);
-
-                if (k < 0 && errno == EINTR)
-                        continue;
-                if (k < 0)
-                        return -errno;
-                text += k;
-                n -= (size_t) k;
-        }
-        return 0;
-}
-
 /* Writes the text under a name of its own; nothing is left of it if that fails. */
 static int write_new(Ledger *l, const char *name, const char *text, bool durable) {
         _cleanup_close_ int fd = openat(l->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -261,9 +247,9 @@ static int write_new(Ledger *l, const char *name, const char *text, bool durable
 
         if (fd < 0)
                 return -errno;
-        r = write_all(fd, text, strlen(text));
+        r = write_whole(fd, text, strlen(text));
         if (r >= 0)
-                r = write_all(fd, "\n", 1);
+                r = write_whole(fd, "\n", 1);
         if (r >= 0 && durable && fsync(fd) < 0)
                 r = -errno;
         if (r < 0)

@@ -95,3 +95,18 @@ static inline uint64_t realtime_usec(void) {
         (void) clock_gettime(CLOCK_REALTIME, &ts);
         return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / NSEC_PER_USEC;
 }
+
+/* Writes all of it, in as many pieces as it takes. 0 or -errno; some of it may have been written then. */
+static inline int write_whole(int fd, const char *text, size_t n) {
+        while (n > 0) {
+                ssize_t k = write(fd, text, n);
+
+                if (k < 0 && errno == EINTR)
+                        continue;
+                if (k < 0)
+                        return -errno;
+                text += k;
+                n -= (size_t) k;
+        }
+        return 0;
+}
